@@ -1,0 +1,1 @@
+"""The phenoai command."""

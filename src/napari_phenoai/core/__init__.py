@@ -1,0 +1,1 @@
+"""Values and pure functions; knows nothing of files, windows or networks."""

@@ -1,0 +1,1 @@
+"""Everything that touches the disk: images, labels, reviews, the ledger."""

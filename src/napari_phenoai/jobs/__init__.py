@@ -1,0 +1,1 @@
+"""Runs a piece of work in a thread or in a child process."""

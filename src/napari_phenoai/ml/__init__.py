@@ -1,0 +1,1 @@
+"""Models: features, forest, network, training and inference; torch lives only here."""

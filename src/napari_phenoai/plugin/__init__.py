@@ -1,0 +1,1 @@
+"""What napari.yaml names: widgets, readers, writer, sample data, commands."""

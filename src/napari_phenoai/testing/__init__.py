@@ -1,0 +1,1 @@
+"""Synthetic scenes, contract tests and strategies; shipped for plugin writers."""

@@ -1,0 +1,1 @@
+"""Windows: thin widgets over the loop."""

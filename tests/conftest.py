@@ -1,0 +1,31 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def real_data() -> Callable[[str], Path]:
+    """Return a function from the name of a real data set to its folder, or skip.
+
+    The folder that holds the sets is named by ``PHENOAI_DATA``.
+    """
+    base = Path(os.environ.get("PHENOAI_DATA", ROOT.parent / "shared" / "data" / "dev"))
+
+    def folder(name: str) -> Path:
+        path = base / name
+        if not path.is_dir():
+            pytest.skip(f"the data set {name} is not here; set PHENOAI_DATA to a folder with it")
+        return path
+
+    return folder
