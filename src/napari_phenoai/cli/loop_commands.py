@@ -1,0 +1,196 @@
+"""``phenoai predict``, ``queue``, ``review``, ``train`` and ``models``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_phenoai.cli.output import Json, author_name, reporting
+from napari_phenoai.cli.project_commands import Folder
+
+if TYPE_CHECKING:
+    from napari_phenoai.core.records import Evaluation
+    from napari_phenoai.io.project import Project
+
+__all__ = ["COMMANDS"]
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")]
+Precision = Annotated[str, typer.Option(help="auto, bf16, fp16 or fp32.")]
+Author = Annotated[str | None, typer.Option(help="Your name; by default that of the account.")]
+
+
+class ModelAction(StrEnum):
+    """What ``phenoai models`` does."""
+
+    LIST = "list"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+
+
+def predict(
+    folder: Folder,
+    model: Annotated[str | None, typer.Option(help="By default the one that serves.")] = None,
+    image: Annotated[list[str] | None, typer.Option(help="Id or name; repeat for more.")] = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    json: Json = False,
+) -> None:
+    """Predict images with a model; goes on where it was stopped."""
+    from napari_phenoai.io.project import Project
+    from napari_phenoai.jobs.recording import recorded
+    from napari_phenoai.loop.predict import predict_project
+
+    with reporting(as_json=json) as out, Project.open(folder) as project:
+        work = predict_project(project, model, image, device=device, precision=precision)
+        count = out.run(recorded(work, project.ledger, "predict", "Prediction"), "Predicting")
+        used = model or project.rounds.served()
+        out.result(
+            {"model": used, "tiles": count},
+            f"Predicted {count} tiles of 512 px with {used}; the rest was there already.",
+        )
+
+
+def queue(
+    folder: Folder,
+    strategy: Annotated[
+        str | None, typer.Option(help="random, foreground-random, entropy or margin.")
+    ] = None,
+    n: Annotated[int, typer.Option(min=1, max=10_000, help="How many tiles.")] = 20,
+    seed: Annotated[int | None, typer.Option(help="Makes the choice repeatable.")] = None,
+    json: Json = False,
+) -> None:
+    """Score tiles and list which to look at next."""
+    from napari_phenoai.io.project import Project
+    from napari_phenoai.loop.queueing import refresh_queue
+
+    with reporting(as_json=json) as out, Project.open(folder) as project:
+        work = refresh_queue(project, strategy=strategy, count=n, seed=seed)
+        items = out.run(work, "Choosing tiles")
+        lines = [f"{item.position + 1:4d}  {item.tile:40s} {item.reason}" for item in items]
+        out.result({"items": [item.model_dump(mode="json") for item in items]}, *lines)
+
+
+def train(
+    folder: Folder,
+    family: Annotated[str, typer.Option(help="forest or unet.")] = "unet",
+    encoder: Annotated[str, typer.Option(help="Encoder of the unet.")] = "resnet18",
+    from_: Annotated[
+        str | None, typer.Option("--from", help="Model to start from; else base weights.")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="Time limit.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Number of weight updates.")] = None,
+    seed: Annotated[int, typer.Option(help="Makes a training repeatable.")] = 0,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    author: Author = None,
+    json: Json = False,
+) -> None:
+    """Train on all reviewed tiles; the new model serves if it is not worse."""
+    from napari_phenoai.core.ports import TrainSettings
+    from napari_phenoai.io.project import Project
+    from napari_phenoai.jobs.recording import recorded
+    from napari_phenoai.loop.retrain import retrain
+
+    settings = TrainSettings(
+        family=family,
+        encoder=encoder,
+        minutes=minutes,
+        steps=steps,
+        seed=seed,
+        device=device,
+        precision=precision,
+    )
+    with reporting(as_json=json) as out, Project.open(folder) as project:
+        out.resume = "Nothing was changed. Run the same command again to train."
+        work = retrain(project, settings, parent=from_, author=author_name(author))
+        record = out.run(recorded(work, project.ledger, "train", "Training"), "Training")
+        reason = record.gate.reason if record.gate else ""
+        out.result(
+            record.model_dump(mode="json"),
+            f"Trained {record.model} on {record.tiles} tiles in {record.seconds:.0f} s.",
+            f"Held-out Dice {_dice(record.evaluation)}. {reason}",
+        )
+
+
+def models(
+    folder: Folder,
+    action: Annotated[ModelAction, typer.Argument(help="What to do.")] = ModelAction.LIST,
+    model: Annotated[str | None, typer.Argument(help="The model to promote.")] = None,
+    author: Author = None,
+    json: Json = False,
+) -> None:
+    """List models, promote one, or roll back to the one before."""
+    from napari_phenoai.io.project import Project
+    from napari_phenoai.loop.models import promote, roll_back
+
+    with reporting(as_json=json) as out, Project.open(folder) as project:
+        if action is ModelAction.PROMOTE:
+            if model is None:
+                raise typer.BadParameter("Name the model to promote.")
+            promote(project, model, author_name(author))
+        elif action is ModelAction.ROLLBACK:
+            roll_back(project, author_name(author))
+        rows = _model_rows(project)
+        lines = [
+            f"{'*' if row['served'] else ' '} {row['id']:24s} {row['created']} "
+            f"{row['tiles']:4d} tiles  held-out Dice {row['dice']}"
+            for row in rows
+        ]
+        out.result({"models": rows, "served": project.rounds.served()}, *lines)
+        if not lines:
+            out.result({}, "No model yet. Review some tiles, then: phenoai train.")
+
+
+def review(
+    folder: Folder,
+    masks: Annotated[
+        Path,
+        typer.Option(help="Folder of masks, napari-pixel-correction ZIP or RootPainter project."),
+    ],
+    author: Author = None,
+    json: Json = False,
+) -> None:
+    """Import masks that were made elsewhere as reviewed tiles."""
+    from napari_phenoai.io.project import Project
+    from napari_phenoai.loop.importing import import_masks
+
+    with reporting(as_json=json) as out, Project.open(folder) as project:
+        work = import_masks(project, masks, author=author_name(author))
+        reviews = out.run(work, "Importing masks")
+        out.result(
+            {"reviews": [review.id for review in reviews]},
+            f"Imported {len(reviews)} tiles from {masks}.",
+        )
+
+
+def _model_rows(project: Project) -> list[dict[str, object]]:
+    from napari_phenoai.loop.models import evaluation_of
+
+    rounds = project.rounds.all()
+    served = project.rounds.served()
+    return [
+        {
+            "id": card.id,
+            "family": card.family,
+            "created": f"{card.created:%Y-%m-%d %H:%M}",
+            "tiles": card.tiles,
+            "served": card.id == served,
+            "dice": _dice(evaluation_of(rounds, card.id)),
+        }
+        for card in project.models.cards()
+    ]
+
+
+def _dice(evaluation: Evaluation | None) -> str:
+    if evaluation is None or evaluation.dice is None:
+        return "not measured yet"
+    if evaluation.low is None or evaluation.high is None:
+        return f"{evaluation.dice:.3f}, {evaluation.tiles} tiles"
+    interval = f"({evaluation.low:.3f} to {evaluation.high:.3f})"
+    return f"{evaluation.dice:.3f} {interval}, {evaluation.tiles} tiles"
+
+
+COMMANDS = (predict, queue, review, train, models)

@@ -1,0 +1,318 @@
+"""Sampling: which tiles are worth a person's next minute.
+
+Four strategies behind one port. All spread their choice: at first no image gives
+more than its even share, and between a chosen tile and another one (or one that has
+been decided) lies at least half a tile; only when too few are left, these wishes are
+given up one by one.
+Ties are broken by chance with the given generator, so the same seed chooses the
+same tiles.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_phenoai.core.ports import Candidate, Choice, Strategy, TileStats
+from napari_phenoai.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_phenoai.core.geometry import Tile
+
+__all__ = ["HONEST", "ForegroundRandom", "Random", "Uncertain", "spread", "strategies", "strategy"]
+
+HONEST = "random look, to measure honestly"
+"""Reason of a tile that was drawn for the held-out stream."""
+
+_PRESENT = 0.002
+"""Share of a tile from which a class counts as predicted in it."""
+
+_RARE = 0.1
+"""Share of all predicted foreground below which a class is called rarely seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Random:
+    """Every tile has the same chance; needs no model."""
+
+    name: str = "random"
+    needs_model: bool = False
+
+    def choose(
+        self,
+        candidates: Sequence[Candidate],
+        count: int,
+        rng: np.random.Generator,
+        *,
+        background: int,  # noqa: ARG002 - part of the port
+        taken: Sequence[Tile] = (),
+    ) -> list[Choice]:
+        """Return `count` tiles drawn at random, spread over the images."""
+        order = [candidates[index].tile for index in rng.permutation(len(candidates))]
+        chosen = spread(order, count, taken)
+        return [Choice(tile, None, "random look, spread over the images") for tile in chosen]
+
+
+@dataclass(frozen=True, slots=True)
+class ForegroundRandom:
+    """Chance, stratified by predicted class, so that rare classes get their turn.
+
+    Every foreground class that is predicted anywhere gets the same number of
+    tiles, drawn among those that show it, with a chance that grows with the
+    square root of its share of the tile. One tile in five is a plain random
+    look, so that what the model overlooks has a chance too. An image may give up to
+    a third of the tiles, as a rare class may be in one image only.
+
+    Parameters
+    ----------
+    names : mapping of int to str
+        Class names by id, for the reasons.
+    look_every : int
+        Every how many tiles one is drawn from all.
+    """
+
+    names: Mapping[int, str] = field(default_factory=dict)
+    look_every: int = 5
+    name: str = "foreground-random"
+    needs_model: bool = True
+
+    def choose(
+        self,
+        candidates: Sequence[Candidate],
+        count: int,
+        rng: np.random.Generator,
+        *,
+        background: int,
+        taken: Sequence[Tile] = (),
+    ) -> list[Choice]:
+        """Return `count` tiles that show the predicted classes in equal parts."""
+        stats = {item.tile: _stats(item, self.name) for item in candidates}
+        order = [candidates[index].tile for index in rng.permutation(len(candidates))]
+        queues = {
+            number: _drawn(order, [stats[tile].shares.get(number, 0.0) for tile in order], rng)
+            for number in _present(stats.values(), background)
+        }
+        turns = list(queues)
+        rng.shuffle(turns)
+        purpose = self._dealt(order, queues, turns)
+        chosen = spread(list(purpose), count, taken, most_per_image=-(-count // 3))
+        rare = _rare(stats.values(), list(queues))
+        return [self._choice(tile, purpose[tile], stats[tile], rare) for tile in chosen]
+
+    def _dealt(
+        self, order: Sequence[Tile], queues: Mapping[int, Sequence[Tile]], turns: Sequence[int]
+    ) -> dict[Tile, int | None]:
+        """Deal all tiles in the order of preference, each with the class it stands for."""
+        rests: dict[int | None, Iterator[Tile]] = {n: iter(q) for n, q in queues.items()}
+        dealt: dict[Tile, int | None] = {}
+        look, turn = iter(order), 0
+        while len(dealt) < len(order):
+            number: int | None = None
+            if turns and (len(dealt) + 1) % self.look_every:
+                number = turns[turn % len(turns)]
+                turn += 1
+            tile = next((t for t in rests.get(number, iter(())) if t not in dealt), None)
+            if tile is None:
+                turns = [other for other in turns if other != number]
+                number = None
+                tile = next(t for t in look if t not in dealt)
+            dealt[tile] = number
+        return dealt
+
+    def _choice(
+        self, tile: Tile, number: int | None, stats: TileStats, rare: frozenset[int]
+    ) -> Choice:
+        if number is None:
+            return Choice(tile, None, "random look, for what the model may overlook")
+        share = stats.shares[number]
+        name = self.names.get(number, f"class {number}")
+        words = "rarely seen class" if number in rare else "shows"
+        sign = ": " if number in rare else " "
+        return Choice(tile, share, f"{words}{sign}{name}, about {_percent(share)} of the tile")
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """The tiles where the model is least sure, by mean entropy or margin.
+
+    Parameters
+    ----------
+    name : str
+        ``entropy`` or ``margin``.
+    """
+
+    name: str
+    needs_model: bool = True
+
+    def choose(
+        self,
+        candidates: Sequence[Candidate],
+        count: int,
+        rng: np.random.Generator,
+        *,
+        background: int,  # noqa: ARG002 - part of the port
+        taken: Sequence[Tile] = (),
+    ) -> list[Choice]:
+        """Return the `count` least sure tiles, spread over the images."""
+        values = {item.tile: self._value(_stats(item, self.name)) for item in candidates}
+        order = [candidates[index].tile for index in rng.permutation(len(candidates))]
+        order.sort(key=lambda tile: -values[tile])
+        words = (
+            "the model is unsure here" if self.name == "entropy" else "two classes are close here"
+        )
+        return [
+            Choice(tile, values[tile], f"{words} ({self.name} {values[tile]:.2f})")
+            for tile in spread(order, count, taken)
+        ]
+
+    def _value(self, stats: TileStats) -> float:
+        value = stats.entropy if self.name == "entropy" else stats.margin
+        if np.isnan(value):
+            hint = "Score the tiles with the model instead of the stored prediction."
+            raise InputError(f"The {self.name} of a tile is not known.", hint=hint)
+        return value
+
+
+def strategies(names: Mapping[int, str] | None = None) -> dict[str, Strategy]:
+    """Return all strategies by name.
+
+    Parameters
+    ----------
+    names : mapping of int to str, optional
+        Class names by id, for the reasons.
+
+    Examples
+    --------
+    >>> list(strategies())
+    ['random', 'foreground-random', 'entropy', 'margin']
+    """
+    every: list[Strategy] = [
+        Random(),
+        ForegroundRandom(dict(names or {})),
+        Uncertain("entropy"),
+        Uncertain("margin"),
+    ]
+    return {item.name: item for item in every}
+
+
+def strategy(name: str, names: Mapping[int, str] | None = None) -> Strategy:
+    """Return the strategy called `name`.
+
+    Raises
+    ------
+    InputError
+        If there is none; the hint lists them.
+    """
+    known = strategies(names)
+    if name not in known:
+        hint = f"The strategies are {', '.join(known)}."
+        raise InputError(f"There is no strategy {name!r}.", hint=hint)
+    return known[name]
+
+
+def spread(
+    order: Sequence[Tile],
+    count: int,
+    taken: Sequence[Tile] = (),
+    *,
+    most_per_image: int = 1,
+) -> list[Tile]:
+    """Return the first `count` tiles of `order` that are not too near to each other.
+
+    Parameters
+    ----------
+    order : sequence of Tile
+        Most wanted first.
+    count : int
+        How many at most.
+    taken : sequence of Tile
+        Tiles decided before; they push others away as chosen ones do.
+    most_per_image : int
+        How many one image may give at first, if that is more than its even share.
+
+    Returns
+    -------
+    list of Tile
+        In the order of choice. Tiles that an earlier one covers by more than
+        half are never chosen.
+    """
+    if count < 1 or not order:
+        return []
+    even = max(most_per_image, -(-count // len({tile.image for tile in order})))
+    near = _Neighbours(taken)
+    chosen: dict[Tile, None] = {}
+    number: Counter[str] = Counter()
+    for share, apart, overlap in ((even, 0.5, 0.0), (2 * even, 0.0, 0.0), (count, 0.0, 0.5)):
+        for tile in order:
+            if len(chosen) == count:
+                return list(chosen)
+            if tile in chosen or number[tile.image] >= share:
+                continue
+            if near.covers(tile, apart) > overlap:
+                continue
+            chosen[tile] = None
+            number[tile.image] += 1
+            near.add(tile)
+    return list(chosen)
+
+
+class _Neighbours:
+    """Tiles by image and plane, to ask how much of another one they cover."""
+
+    def __init__(self, tiles: Sequence[Tile]) -> None:
+        self._boxes: dict[tuple[str, int], list[tuple[int, int, int, int]]] = defaultdict(list)
+        for tile in tiles:
+            self.add(tile)
+
+    def add(self, tile: Tile) -> None:
+        self._boxes[tile.image, tile.z].append((tile.y, tile.x, tile.y1, tile.x1))
+
+    def covers(self, tile: Tile, apart: float) -> float:
+        """Return the largest share of `tile`, grown by `apart` of its size, that one covers."""
+        boxes = self._boxes.get((tile.image, tile.z))
+        if not boxes:
+            return 0.0
+        more_y, more_x = apart * tile.height, apart * tile.width
+        y0, x0, y1, x1 = np.asarray(boxes).T
+        height = np.minimum(y1, tile.y1 + more_y) - np.maximum(y0, tile.y - more_y)
+        width = np.minimum(x1, tile.x1 + more_x) - np.maximum(x0, tile.x - more_x)
+        area = np.maximum(height, 0) * np.maximum(width, 0)
+        return float(area.max() / tile.area_px)
+
+
+def _present(stats: Iterable[TileStats], background: int) -> list[int]:
+    seen = {n for item in stats for n, share in item.shares.items() if share >= _PRESENT}
+    return sorted(seen - {background})
+
+
+def _rare(stats: Collection[TileStats], numbers: Sequence[int]) -> frozenset[int]:
+    total = {n: sum(item.shares.get(n, 0.0) for item in stats) for n in numbers}
+    whole = sum(total.values())
+    if len(numbers) < 2:
+        return frozenset()
+    return frozenset(n for n, value in total.items() if value < _RARE * whole)
+
+
+def _drawn(tiles: Sequence[Tile], shares: Sequence[float], rng: np.random.Generator) -> list[Tile]:
+    """Order the tiles that show a class by weighted chance (Efraimidis & Spirakis 2006)."""
+    weights = np.sqrt(np.asarray(shares))
+    luck = rng.random(len(tiles))
+    with np.errstate(divide="ignore"):
+        keys = np.where(np.asarray(shares) >= _PRESENT, np.log(luck) / weights, -np.inf)
+    order = np.argsort(-keys, kind="stable")
+    return [tiles[index] for index in order if np.isfinite(keys[index])]
+
+
+def _stats(candidate: Candidate, name: str) -> TileStats:
+    if candidate.stats is None:
+        hint = "Train a model first, or choose the strategy random."
+        raise InputError(f"The strategy {name} needs the scores of a model.", hint=hint)
+    return candidate.stats
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.01 else "less than 1 %"

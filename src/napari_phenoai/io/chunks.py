@@ -1,0 +1,259 @@
+"""The chunk files of one zarr array of uint8: read, and replaced one by one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_phenoai.errors import DiskError, ProjectError
+from napari_phenoai.io.files import (
+    PARTIAL,
+    disk_error,
+    disk_errors,
+    fsync_dir,
+    write_atomic,
+    write_beside,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["CHUNK_PX", "Chunks", "read_group", "write_group"]
+
+CHUNK_PX = 512
+"""Edge length of a chunk in pixels."""
+
+_LEVEL = 3
+"""Of zstd: 0.05 ms for a chunk of labels, 0.3 ms for one of noise."""
+
+
+def write_group(folder: Path, attributes: dict[str, Any]) -> None:
+    """Make `folder` a zarr group with OME `attributes`, or give it new ones.
+
+    Raises
+    ------
+    DiskError
+        If the disk is full or read-only.
+    """
+    content = {"zarr_format": 3, "node_type": "group", "attributes": {"ome": attributes}}
+    write_atomic(folder / "zarr.json", json.dumps(content, indent=2).encode())
+
+
+def read_group(folder: Path) -> dict[str, Any] | None:
+    """Return the OME attributes of the zarr group `folder`; None when it has none.
+
+    Raises
+    ------
+    ProjectError
+        If its description is damaged.
+    """
+    content = _json(folder / "zarr.json") or {}
+    attributes = content.get("attributes", {}).get("ome")
+    return attributes if isinstance(attributes, dict) else None
+
+
+class Chunks:
+    """A zarr 3 array of uint8 in 512 x 512 chunks, compressed by zstd with checksums.
+
+    A chunk that holds nothing but the fill value has no file. Chunks that a write
+    covers in part are read first, so there must be one writer at a time.
+
+    Parameters
+    ----------
+    folder : Path
+        The zarr array.
+    shape : tuple of int
+        Extent ``(y, x)`` or ``(z, y, x)``.
+    fill : int
+        Value where nothing was written.
+    truth : bool
+        Whether its content cannot be made again: such chunks are flushed to the
+        disk, and a damaged one is an error. Otherwise it reads as fill value.
+    """
+
+    def __init__(self, folder: Path, shape: tuple[int, ...], *, fill: int, truth: bool) -> None:
+        self.folder = folder
+        self.shape = shape
+        self._fill = np.uint8(fill)
+        self._truth = truth
+        self._found = False
+
+    def create(self, folder: Path) -> None:
+        """Write the description of the array into `folder`, which has no chunks yet."""
+        write_atomic(folder / "zarr.json", json.dumps(self._description(), indent=2).encode())
+
+    def path(self, z: int, row: int, column: int) -> Path:
+        """Return the file of one chunk."""
+        stack = [str(z)] if len(self.shape) == 3 else []
+        return self.folder.joinpath("c", *stack, str(row), str(column))
+
+    def read(self, z: int, rows: slice, columns: slice) -> NDArray[np.uint8]:
+        """Return the pixels ``(y, x)`` of a window that lies inside plane `z`.
+
+        Raises
+        ------
+        ProjectError
+            If a chunk is damaged and cannot be made again.
+        DiskError
+            If the folder was there before and is gone, or cannot be read.
+        """
+        self._check_there()
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        result = np.full((height, width), self._fill)
+        for part in _parts(rows, columns):
+            chunk = self._load(self.path(z, part.row, part.column))
+            if chunk is not None:
+                result[part.window] = chunk[part.inside]
+        return result
+
+    def write(self, z: int, rows: slice, columns: slice, values: NDArray[np.uint8]) -> None:
+        """Write the pixels ``(y, x)`` of a window that lies inside plane `z`.
+
+        Raises
+        ------
+        ProjectError
+            If a chunk that is covered in part is damaged and cannot be made again.
+        DiskError
+            If the disk is full, read-only or gone.
+        """
+        self._check_there()
+        folders = set()
+        for part in _parts(rows, columns):
+            path = self.path(z, part.row, part.column)
+            chunk = None if part.whole else self._load(path)
+            if chunk is None:
+                chunk = np.full((CHUNK_PX, CHUNK_PX), self._fill)
+            chunk[part.inside] = values[part.window]
+            if self._save(path, chunk):
+                folders.add(path.parent)
+        if self._truth:
+            with disk_errors(self.folder):
+                for folder in folders:
+                    fsync_dir(folder)
+
+    def damaged(self) -> Iterator[Path]:
+        """Yield the chunk files that cannot be decoded."""
+        for path in sorted(self.folder.glob("c/**/*")):
+            if path.suffix == PARTIAL or not path.is_file():
+                continue
+            try:
+                _pixels(path.read_bytes())
+            except (RuntimeError, ValueError):
+                yield path
+
+    def _load(self, path: Path) -> NDArray[np.uint8] | None:
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise disk_error(error, path, "read") from error
+        try:
+            return _pixels(data)
+        except (RuntimeError, ValueError) as error:
+            if not self._truth:
+                return None
+            hint = "Put that file back from a backup; without it, its 512 x 512 px are unlabelled."
+            raise ProjectError(f"{path} is damaged ({error}).", hint=hint) from error
+
+    def _save(self, path: Path, chunk: NDArray[np.uint8]) -> bool:
+        if (chunk == self._fill).all():
+            with disk_errors(path, "removed"):
+                there = path.exists()
+                path.unlink(missing_ok=True)
+            return there
+        write_beside(path, _encoded(chunk), flush=self._truth)
+        return True
+
+    def _check_there(self) -> None:
+        file = self.folder / "zarr.json"
+        if self._found:
+            if not file.exists():
+                hint = "Plug the disk in again, or put the folder back, and try again."
+                raise DiskError(f"{self.folder} cannot be used: it is not there.", hint=hint)
+            return
+        found = _json(file)
+        if found is None:
+            return
+        if any(found.get(key) != value for key, value in self._description().items()):
+            text = f"{self.folder} has another shape or layout than this image needs."
+            hint = "It belongs to another image or program; move it out of the project."
+            raise ProjectError(text, hint=hint)
+        self._found = True
+
+    def _description(self) -> dict[str, Any]:
+        chunk = [1] * (len(self.shape) - 2) + [CHUNK_PX, CHUNK_PX]
+        zstd = {"name": "zstd", "configuration": {"level": _LEVEL, "checksum": True}}
+        return {
+            "zarr_format": 3,
+            "node_type": "array",
+            "shape": list(self.shape),
+            "data_type": "uint8",
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "fill_value": int(self._fill),
+            "codecs": [{"name": "bytes"}, zstd],
+            "attributes": {},
+            "dimension_names": ["z", "y", "x"][-len(self.shape) :],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Where one chunk meets a window: in the chunk and in the window."""
+
+    row: int
+    column: int
+    inside: tuple[slice, slice]
+    window: tuple[slice, slice]
+
+    @property
+    def whole(self) -> bool:
+        """Whether the window covers the chunk."""
+        return all(part.start == 0 and part.stop == CHUNK_PX for part in self.inside)
+
+
+def _parts(rows: slice, columns: slice) -> Iterator[_Part]:
+    for row, inside_y, window_y in _spans(rows):
+        for column, inside_x, window_x in _spans(columns):
+            yield _Part(row, column, (inside_y, inside_x), (window_y, window_x))
+
+
+def _spans(extent: slice) -> Iterator[tuple[int, slice, slice]]:
+    for number in range(extent.start // CHUNK_PX, -(-extent.stop // CHUNK_PX)):
+        origin = number * CHUNK_PX
+        start, stop = max(extent.start, origin), min(extent.stop, origin + CHUNK_PX)
+        inside = slice(start - origin, stop - origin)
+        yield number, inside, slice(start - extent.start, stop - extent.start)
+
+
+def _encoded(chunk: NDArray[np.uint8]) -> bytes:
+    from numcodecs.zstd import Zstd  # type: ignore[import-untyped]
+
+    return bytes(Zstd(level=_LEVEL, checksum=True).encode(chunk))
+
+
+def _pixels(data: bytes) -> NDArray[np.uint8]:
+    from numcodecs.zstd import Zstd
+
+    pixels = np.frombuffer(Zstd().decode(data), np.uint8)
+    return pixels.reshape(CHUNK_PX, CHUNK_PX).copy()
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise disk_error(error, path, "read") from error
+    except ValueError as error:
+        hint = "Put that file back from a backup; the chunks beside it are not touched."
+        raise ProjectError(f"{path} is damaged ({error}).", hint=hint) from error
+    return dict(content)

@@ -1,0 +1,230 @@
+"""Files that are either whole or not there: durable writes, checked reads."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from napari_phenoai.errors import DiskError, NewerFormatError, PhenoError, ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "PARTIAL",
+    "disk_error",
+    "disk_errors",
+    "fsync_dir",
+    "make_folder",
+    "parse_record",
+    "read_record",
+    "record_bytes",
+    "write_atomic",
+    "write_beside",
+    "write_json",
+]
+
+R = TypeVar("R", bound=BaseModel)
+
+PARTIAL = ".partial"
+"""Ending of a file that is being written; left over only after a crash."""
+
+_FULL = "Free some space on that disk and try again; everything saved before is safe."
+_FORBIDDEN = "Change the permissions of the folder, or copy the project to a folder of your own."
+_HINTS = {
+    errno.ENOSPC: ("the disk is full", _FULL),
+    errno.EDQUOT: ("your quota on the disk is used up", _FULL),
+    errno.EFBIG: ("the file would be larger than allowed", _FULL),
+    errno.EROFS: ("the disk is read-only", "Copy the project to a disk that can be written."),
+    errno.EACCES: ("permission was denied", _FORBIDDEN),
+    errno.EPERM: ("permission was denied", _FORBIDDEN),
+    errno.EIO: ("the disk reports an error", "Copy the project to another disk soon."),
+    errno.ENOENT: (
+        "the folder is not there",
+        "Plug the disk in again, or put the folder back, and try again.",
+    ),
+}
+_OTHER_HINT = "Check the disk and the path, and try again."
+
+
+@contextmanager
+def disk_errors(path: Path, action: str = "written") -> Iterator[None]:
+    """Turn what the operating system says about `path` into a `DiskError`.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder that the message names.
+    action : str
+        What could not be done with it, as a participle.
+
+    Raises
+    ------
+    DiskError
+        In place of any `OSError` raised inside; other errors pass through.
+    """
+    try:
+        yield
+    except PhenoError:
+        raise
+    except OSError as error:
+        raise disk_error(error, path, action) from error
+
+
+def disk_error(error: OSError, path: Path, action: str) -> DiskError:
+    """Return what `error` says about `path` as a `DiskError` with a remedy."""
+    reason, hint = _HINTS.get(error.errno or 0, (error.strerror or str(error), _OTHER_HINT))
+    return DiskError(f"{path} cannot be {action}: {reason}.", hint=hint)
+
+
+def fsync_dir(folder: Path) -> None:
+    """Make the names in `folder` survive a power cut, where the system can do that."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_folder(folder: Path) -> Path:
+    """Make `folder` and its parents unless they exist, and return it.
+
+    Raises
+    ------
+    DiskError
+        If the disk does not allow it, or a file is in the way.
+    """
+    with disk_errors(folder, "made"):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write `data` to `path` so that a crash leaves the old file or the new one.
+
+    When this returns, file and name are on the disk; missing folders are made.
+
+    Raises
+    ------
+    DiskError
+        If the disk is full, read-only or gone; the old file is untouched.
+    """
+    write_beside(path, data)
+    with disk_errors(path):
+        fsync_dir(path.parent)
+
+
+def write_beside(path: Path, data: bytes, *, flush: bool = True) -> None:
+    """Write `data` to a file beside `path` that then takes its place.
+
+    Parameters
+    ----------
+    path : Path
+        The file; missing folders are made.
+    data : bytes
+        Its new content.
+    flush : bool
+        Whether to wait until the bytes are on the disk. Without that, a power cut
+        may leave an empty file. The name needs `fsync_dir` on the folder.
+
+    Raises
+    ------
+    DiskError
+        If the disk is full, read-only or gone; the old file is untouched.
+    """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}{PARTIAL}")
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with beside.open("xb") as file:
+                file.write(data)
+                if flush:
+                    file.flush()
+                    os.fsync(file.fileno())
+            beside.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+            raise
+
+
+def record_bytes(record: BaseModel) -> bytes:
+    """Return `record` as the bytes of its JSON file: indented, UTF-8, one final newline."""
+    return (record.model_dump_json(indent=2) + "\n").encode()
+
+
+def write_json(path: Path, record: BaseModel) -> None:
+    """Write `record` to the JSON file `path` as `write_atomic` does."""
+    write_atomic(path, record_bytes(record))
+
+
+def read_record(path: Path, kind: type[R], what: str) -> R:
+    """Read the record in the JSON file `path`.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    kind : type of Record
+        What it should hold.
+    what : str
+        What the file is, for messages, as in ``"project file"``.
+
+    Raises
+    ------
+    ProjectError
+        If the file is missing or damaged.
+    NewerFormatError
+        If its ``format`` is larger than this version of the package knows.
+    DiskError
+        If it cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        hint = "Put it back from a backup, or from the place that the project was copied from."
+        raise ProjectError(f"The {what} {path} is missing.", hint=hint) from error
+    except OSError as error:
+        raise disk_error(error, path, "read") from error
+    return parse_record(data, path, kind, what)
+
+
+def parse_record(data: bytes, path: Path, kind: type[R], what: str) -> R:
+    """Return the record that `data`, the content of `path`, holds.
+
+    Raises
+    ------
+    ProjectError, NewerFormatError
+        As `read_record` does.
+    """
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        _check_format(data, path, kind, what)
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        reason = f"{where}: {first['msg']}" if where else first["msg"]
+        hint = "Put it back from a backup; phenoai doctor lists everything that is damaged."
+        raise ProjectError(f"The {what} {path} is damaged ({reason}).", hint=hint) from error
+
+
+def _check_format(data: bytes, path: Path, kind: type[BaseModel], what: str) -> None:
+    known = max(get_args(kind.model_fields["format"].annotation), default=1)
+    try:
+        content = json.loads(data)
+    except ValueError:
+        return
+    found = content.get("format") if isinstance(content, dict) else None
+    if isinstance(found, int) and found > known:
+        hint = "Update napari-phenoai: pip install --upgrade napari-phenoai."
+        text = f"The {what} {path} has format {found}; this version knows up to {known}."
+        raise NewerFormatError(text, hint=hint)

@@ -1,0 +1,76 @@
+"""The tables of the ledger, step by step; a step that was released is never edited."""
+
+from __future__ import annotations
+
+__all__ = ["MIGRATIONS"]
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """
+        CREATE TABLE records (
+            kind TEXT NOT NULL,
+            file TEXT NOT NULL,
+            id TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL,
+            record TEXT NOT NULL CHECK (json_valid(record)),
+            PRIMARY KEY (kind, file)
+        ) STRICT
+        """,
+        "CREATE INDEX records_by_id ON records (kind, id)",
+        """
+        CREATE VIEW images AS SELECT id, record ->> 'name' AS name, record ->> 'uri' AS uri,
+            record ->> 'group' AS "group", record FROM records WHERE kind = 'image'
+        """,
+        """
+        CREATE VIEW reviews AS SELECT id, record ->> 'image' AS image, record ->> 'z' AS z,
+            record ->> 'y' AS y, record ->> 'x' AS x, record ->> 'height' AS height,
+            record ->> 'width' AS width, record ->> 'verdict' AS verdict,
+            record ->> 'role' AS role, record ->> 'author' AS author,
+            record ->> 'seconds' AS seconds, record ->> 'at' AS at, record
+            FROM records WHERE kind = 'review'
+        """,
+        """
+        CREATE VIEW models AS SELECT id, record ->> 'family' AS family,
+            record ->> 'parent' AS parent, record ->> 'snapshot' AS snapshot,
+            record ->> 'created' AS created, record FROM records WHERE kind = 'model'
+        """,
+        """
+        CREATE VIEW rounds AS SELECT id, record ->> 'kind' AS kind, record ->> 'model' AS model,
+            record ->> 'served' AS served, record ->> 'at' AS at, record
+            FROM records WHERE kind = 'round'
+        """,
+        """
+        CREATE TABLE queues (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            round TEXT NOT NULL UNIQUE,
+            made TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE queue_items (
+            queue INTEGER NOT NULL REFERENCES queues (number) ON DELETE CASCADE,
+            tile TEXT NOT NULL,
+            position INTEGER NOT NULL,
+            score REAL,
+            reason TEXT NOT NULL,
+            strategy TEXT NOT NULL,
+            role TEXT NOT NULL,
+            model TEXT,
+            state TEXT NOT NULL,
+            PRIMARY KEY (queue, tile)
+        ) STRICT
+        """,
+        """
+        CREATE TABLE jobs (
+            id TEXT PRIMARY KEY,
+            state TEXT NOT NULL,
+            process TEXT NOT NULL,
+            started TEXT NOT NULL,
+            record TEXT NOT NULL CHECK (json_valid(record))
+        ) STRICT
+        """,
+        "CREATE INDEX jobs_by_state ON jobs (state)",
+        "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
+    ),
+)

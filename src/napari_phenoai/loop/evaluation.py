@@ -1,0 +1,73 @@
+"""Measuring a model on reviewed tiles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_phenoai.core.context import crop_with_context
+from napari_phenoai.core.geometry import Tile
+from napari_phenoai.core.metrics import confusion, evaluate_counts
+from napari_phenoai.core.scoring import class_map
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from napari_phenoai.core.ports import Predictor, Sample
+    from napari_phenoai.core.records import Evaluation
+    from napari_phenoai.core.scheme import ClassScheme
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    predictor: Predictor, samples: Iterable[Sample], scheme: ClassScheme, *, seed: int = 0
+) -> tuple[Evaluation, NDArray[np.int64]]:
+    """Measure a model on reviewed tiles.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        The model.
+    samples : iterable of Sample
+        The tiles; unlabelled pixels and classes that a tile was not checked for
+        are left out.
+    scheme : ClassScheme
+        The classes in use; predictions of merged ones are resolved.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    evaluation : Evaluation
+        Pooled over the tiles.
+    counts : ndarray of int64, shape (n, k, k)
+        Confusion of each tile over ``scheme.ids``.
+    """
+    k = len(scheme.ids)
+    counts = [_confusion(predictor, sample, scheme) for sample in samples]
+    stack = np.asarray(counts, np.int64).reshape(-1, k, k)
+    return evaluate_counts(stack, scheme, predictor.card.id, seed=seed), stack
+
+
+def _confusion(predictor: Predictor, sample: Sample, scheme: ClassScheme) -> NDArray[np.int64]:
+    """Count on the labelled part of a tile, predicted with its context as in real use."""
+    context = predictor.card.context_px
+    rows, columns = _extent(sample.labels, 1), _extent(sample.labels, 0)
+    truth = sample.labels[rows, columns]
+    if not truth.size:
+        return np.zeros((len(scheme.ids), len(scheme.ids)), np.int64)
+    part = Tile("sample", rows.start, columns.start, *truth.shape)
+    pixels = crop_with_context(sample.pixels, part, context)
+    inner = (slice(None), slice(context, -context or None), slice(context, -context or None))
+    probabilities = predictor.predict(pixels[np.newaxis])[0][inner]
+    found = scheme.resolved(class_map(probabilities, predictor.card.class_ids))
+    return confusion(truth, found, scheme.ids, checked=sample.checked)
+
+
+def _extent(labels: NDArray[np.uint8], axis: int) -> slice:
+    places = np.flatnonzero(labels.any(axis=axis))
+    return slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0, 0)

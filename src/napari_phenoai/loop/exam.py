@@ -1,0 +1,99 @@
+"""The exam: how well a model does on images that no round ever saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_phenoai.core.geometry import cover
+from napari_phenoai.core.metrics import confusion, scores
+from napari_phenoai.core.progress import Progress
+from napari_phenoai.core.scoring import class_map
+from napari_phenoai.io.images import open_image
+from napari_phenoai.loop.predict import CORE_PX, predict_pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_phenoai.core.ports import Predictor
+    from napari_phenoai.core.progress import Work
+    from napari_phenoai.core.scheme import ClassScheme
+    from napari_phenoai.loop.material import Item
+
+__all__ = ["Exam", "Marks"]
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Agreement with the truth, pooled over all pixels of all test images.
+
+    ``dice`` and ``iou`` are means over the foreground classes that occur, None
+    when none does; ``predicted`` are the class maps of the images asked for.
+    """
+
+    dice: float | None
+    iou: float | None
+    dice_per_class: dict[str, float | None]
+    predicted: dict[int, NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Exam:
+    """Test images with their truth.
+
+    Parameters
+    ----------
+    items : sequence of Item
+        Images that are never trained or validated on.
+    scheme : ClassScheme
+        The classes; the first is the background.
+    keep : collection of int
+        Positions of images whose predicted classes are kept for pictures.
+    """
+
+    items: Sequence[Item]
+    scheme: ClassScheme
+    keep: frozenset[int] = frozenset()
+
+    def take(self, predictor: Predictor) -> Work[Marks]:
+        """Let a model predict all test images and mark it."""
+        ids = self.scheme.ids
+        pooled = np.zeros((len(ids), len(ids)), np.int64)
+        kept: dict[int, NDArray[np.uint8]] = {}
+        for number, item in enumerate(self.items):
+            predicted = _predicted(predictor, item)
+            pooled += confusion(item.read_truth(), predicted, ids)
+            if number in self.keep:
+                kept[number] = predicted
+            yield Progress(number + 1, len(self.items), f"testing {item.image.name}")
+        return self._marks(pooled, kept)
+
+    def _marks(self, pooled: NDArray[np.int64], kept: dict[int, NDArray[np.uint8]]) -> Marks:
+        found = scores(pooled)
+        dices, ious = found.dice[1:], found.iou[1:]
+        names = self.scheme.names[1:]
+        return Marks(
+            dice=_mean(dices),
+            iou=_mean(ious),
+            dice_per_class={name: _mean(dices[i : i + 1]) for i, name in enumerate(names)},
+            predicted=kept,
+        )
+
+
+def _predicted(predictor: Predictor, item: Item) -> NDArray[np.uint8]:
+    source = open_image(item.image)
+    shape = source.shape[2:]
+    classes = np.zeros(shape, np.uint8)
+    tiles = list(cover(item.image.stem, shape, CORE_PX))
+    for tile, probabilities in predict_pieces(source, predictor, tiles):
+        classes[tile.slices] = class_map(probabilities, predictor.card.class_ids)
+    return classes
+
+
+def _mean(values: NDArray[np.float64]) -> float | None:
+    known = values[~np.isnan(values)]
+    return round(float(known.mean()), 4) if known.size else None

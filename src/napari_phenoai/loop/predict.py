@@ -1,0 +1,247 @@
+"""Predicting tiles, images and whole projects: lazily, tiled, resumable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from napari_phenoai.core.context import read_with_context
+from napari_phenoai.core.geometry import Tile, cover
+from napari_phenoai.core.progress import Progress, scaled
+from napari_phenoai.core.scoring import class_map, entropy_map
+from napari_phenoai.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_phenoai.core.ports import ImageSource, Predictor
+    from napari_phenoai.core.progress import Work
+    from napari_phenoai.core.records import ImageRecord
+    from napari_phenoai.io.project import Project
+
+__all__ = [
+    "CORE_PX",
+    "Answer",
+    "Store",
+    "predict_image",
+    "predict_pieces",
+    "predict_project",
+    "predict_tile",
+    "predict_tiles",
+]
+
+CORE_PX = 512
+"""Edge of the tiles in which an image is predicted: one chunk of the store."""
+
+_BATCH_PX = 4 * CORE_PX * CORE_PX
+"""Pixels without context that are handed to the predictor at a time on a GPU."""
+
+
+class Store(Protocol):
+    """Where predictions are written; `PredictionStore` is one."""
+
+    def write(
+        self, tile: Tile, classes: NDArray[np.uint8], uncertainty: NDArray[np.float32] | None
+    ) -> None:
+        """Keep what was predicted for `tile`."""
+        ...
+
+    def missing(self, tiles: Iterable[Tile]) -> list[Tile]:
+        """Return those of `tiles` that are not there whole."""
+        ...
+
+
+Answer = tuple[Tile, "NDArray[np.float32]"]
+"""A tile with its probabilities ``(k, y, x)``."""
+
+
+def predict_tile(source: ImageSource, predictor: Predictor, tile: Tile) -> NDArray[np.float32]:
+    """Return the class probabilities of one tile.
+
+    The tile is read with the context that the model asks for, so its edges are
+    as good as its middle.
+
+    Parameters
+    ----------
+    source : ImageSource
+        The image.
+    predictor : Predictor
+        The model.
+    tile : Tile
+        Inside the image.
+
+    Returns
+    -------
+    ndarray of float32, shape (k, y, x)
+        Plane ``i`` is class ``predictor.card.class_ids[i]``.
+
+    Raises
+    ------
+    ModelError
+        If the image has another number of channels than the model wants.
+    ImageError
+        If the pixels cannot be read.
+    """
+    (answer,) = predict_pieces(source, predictor, [tile])
+    return answer[1]
+
+
+def predict_pieces(
+    source: ImageSource, predictor: Predictor, tiles: Sequence[Tile]
+) -> Iterator[Answer]:
+    """Yield each of `tiles`, in order, with its probabilities, predicted in batches."""
+    context = predictor.card.context_px
+    for batch in _batches(tiles, predictor):
+        pixels = np.stack([read_with_context(source, tile, context) for tile in batch])
+        answers = predictor.predict(pixels)
+        for tile, answer in zip(batch, answers, strict=True):
+            yield tile, answer[:, context : context + tile.height, context : context + tile.width]
+
+
+def predict_tiles(
+    source: ImageSource, predictor: Predictor, tiles: Sequence[Tile], store: Store
+) -> Work[int]:
+    """Predict `tiles`, write each at once, and return how many were written.
+
+    What `store` has already is left out, so that a stopped prediction goes on
+    where it was. Each progress finds everything before it on the disk.
+
+    Raises
+    ------
+    ModelError
+        If the model does not fit the image or the memory.
+    ImageError, DiskError
+        If pixels cannot be read or predictions cannot be written.
+    """
+    missing = store.missing(tiles)
+    done = len(tiles) - len(missing)
+    yield Progress(done, len(tiles), f"{done} of {len(tiles)} tiles are there")
+    for tile, probabilities in predict_pieces(source, predictor, missing):
+        classes = class_map(probabilities, predictor.card.class_ids)
+        store.write(tile, classes, entropy_map(probabilities))
+        done += 1
+        yield Progress(done, len(tiles), f"tile {tile.y}, {tile.x}")
+    return len(missing)
+
+
+def predict_image(
+    source: ImageSource,
+    predictor: Predictor,
+    store: Store,
+    *,
+    image: str = "image",
+    region: Tile | None = None,
+) -> Work[int]:
+    """Predict all planes of an image, or the part round a region, in tiles of 512 px.
+
+    Parameters
+    ----------
+    source, predictor, store
+        Pixels, model, and where to write.
+    image : str
+        Id of the image.
+    region : Tile, optional
+        Only the tiles that share a pixel with it are predicted, whole.
+
+    Returns
+    -------
+    int
+        Number of tiles that were predicted now.
+    """
+    planes, _, height, width = source.shape
+    name = region.image if region else image
+    wanted = range(planes) if region is None else (region.z,)
+    tiles = [tile for z in wanted for tile in cover(name, (height, width), CORE_PX, z=z)]
+    if region is not None:
+        tiles = [tile for tile in tiles if tile.intersects(region)]
+    return (yield from predict_tiles(source, predictor, tiles, store))
+
+
+def predict_project(
+    project: Project,
+    model_id: str | None = None,
+    images: Sequence[str] | None = None,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    predictor: Predictor | None = None,
+) -> Work[int]:
+    """Predict images of a project with one of its models.
+
+    Parameters
+    ----------
+    project : Project
+        Open.
+    model_id : str, optional
+        Which model; by default the one that serves.
+    images : sequence of str, optional
+        Ids or names of images; by default all.
+    device, precision : str
+        As for `load_predictor`.
+    predictor : Predictor, optional
+        The model when it is loaded already.
+
+    Returns
+    -------
+    int
+        Number of tiles of 512 px that were predicted now.
+
+    Raises
+    ------
+    ModelError
+        If there is no model.
+    InputError
+        If the project has no image, or not one of those named.
+    """
+    from napari_phenoai.loop.models import load_predictor
+
+    records = [_found(project, name) for name in images] if images else project.images()
+    if not records:
+        hint = "Add some with phenoai add."
+        raise InputError(f"The project {project.path} has no images.", hint=hint)
+    if predictor is None:
+        yield Progress(0, len(records), "loading the model")
+        predictor = load_predictor(project, model_id, device=device, precision=precision)
+    count = 0
+    for number, record in enumerate(records):
+        store = project.predictions(record.id, predictor.card.id)
+        source = project.source(record.id)
+        work = _named(predict_image(source, predictor, store, image=record.id), record.name)
+        count += yield from scaled(work, number, number + 1, len(records))
+    return count
+
+
+def _named(work: Work[int], name: str) -> Work[int]:
+    try:
+        while True:
+            progress = next(work)
+            message = f"{name}: {progress.message}"
+            yield Progress(progress.done, progress.total, message, progress.data)
+    except StopIteration as end:
+        return int(end.value)
+    finally:
+        work.close()
+
+
+def _found(project: Project, name: str) -> ImageRecord:
+    for record in project.images():
+        if name in (record.id, record.name):
+            return record
+    return project.image(name)
+
+
+def _batches(tiles: Sequence[Tile], predictor: Predictor) -> Iterator[list[Tile]]:
+    """Cut `tiles` into runs of equal size, one by one on a processor."""
+    batch: list[Tile] = []
+    for tile in tiles:
+        cpu = predictor.device.startswith("cpu")
+        most = 1 if cpu else max(1, _BATCH_PX // tile.area_px)
+        if batch and (tile.shape != batch[0].shape or len(batch) >= most):
+            yield batch
+            batch = []
+        batch.append(tile)
+    if batch:
+        yield batch

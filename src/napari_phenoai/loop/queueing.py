@@ -1,0 +1,289 @@
+"""The queue: which tiles a person sees next, and the random stream that measures."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_phenoai.core.ports import Candidate, Choice
+from napari_phenoai.core.progress import Progress
+from napari_phenoai.core.records import QueueItem, Review
+from napari_phenoai.core.sampling import HONEST, spread, strategy
+from napari_phenoai.core.scoring import stats_of_classes, tile_stats
+from napari_phenoai.core.splits import Split, due_heldout
+from napari_phenoai.errors import InputError
+from napari_phenoai.loop.predict import predict_pieces
+from napari_phenoai.loop.review import split_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari_phenoai.core.geometry import Tile
+    from napari_phenoai.core.ports import Predictor, Strategy, TileStats
+    from napari_phenoai.core.progress import Work
+    from napari_phenoai.core.records import Role
+    from napari_phenoai.io.project import Project
+
+__all__ = ["default_strategy", "refresh_queue", "to_check_again"]
+
+_LATER = 10
+"""A skipped tile may come again after this many later decisions."""
+
+_POOL = 8
+"""Candidates that are scored for each tile wanted, drawn at random."""
+
+_LEAST_POOL = 64
+
+
+@dataclass(frozen=True)
+class _Need:
+    """What the queue of a project needs, worked out once."""
+
+    split: Split
+    tile_px: int
+    share: float
+    reviews: Mapping[str, Review]
+    queue: Sequence[QueueItem]
+    again: Sequence[Tile]
+
+    @property
+    def decided(self) -> list[Tile]:
+        return [review.tile for review in self.reviews.values()]
+
+
+def refresh_queue(
+    project: Project,
+    *,
+    strategy: str | None = None,
+    count: int = 20,
+    predictor: Predictor | None = None,
+    seed: int | None = None,
+    keep: Tile | None = None,
+    recheck: bool = False,
+) -> Work[list[QueueItem]]:
+    """Choose what to look at next, and make it the queue of the project.
+
+    A fixed share of the queue (``heldout_share`` of the project, and two of the first
+    six tiles) is drawn at random from pieces of the project that no training may see;
+    the rest is chosen by the strategy among the other pieces. Of large projects only a
+    random part of the tiles is scored: 8 for each tile wanted, at least 64. Their
+    scores come from stored predictions where there are any, else from the model.
+
+    Items of the last queue that were decided stay at the front. Tiles that were
+    accepted, corrected, rejected or flagged do not come again; skipped ones come again
+    after ten later decisions.
+
+    Parameters
+    ----------
+    project : Project
+        Open.
+    strategy : str, optional
+        ``random``, ``foreground-random``, ``entropy`` or ``margin``; by default
+        ``foreground-random`` once a model serves, ``random`` before.
+    count : int
+        How many waiting tiles the queue should have.
+    predictor : Predictor, optional
+        The model to score with; by default the served one is loaded.
+    seed : int, optional
+        Fixes the choice; by default it follows from the project and its reviews.
+    keep : Tile, optional
+        The tile on the screen; it stays in the queue, at its place.
+    recheck : bool
+        Put tiles first that were decided before a class existed.
+
+    Returns
+    -------
+    list of QueueItem
+        The queue, as it is kept in the ledger.
+
+    Raises
+    ------
+    InputError
+        If the project has no images or there is no such strategy.
+    ModelError
+        If the strategy needs a model and none serves.
+    """
+    if not project.images():
+        hint = "Add some with phenoai add, or drop them onto the window."
+        raise InputError(f"The project {project.path} has no images.", hint=hint)
+    yield Progress(0, 1, "looking for tiles")
+    chosen_by = _strategy(project, strategy, predictor)
+    if chosen_by.needs_model and predictor is None:
+        from napari_phenoai.loop.models import load_predictor
+
+        predictor = load_predictor(project)
+    need = _need(project, recheck=recheck)
+    rng = np.random.default_rng(_seed(project, seed))
+    roles = _roles(need, count)
+    heldout = _heldout(need, roles.count("heldout"), rng)
+    model = predictor if chosen_by.needs_model else None
+    wanted = roles.count("train")
+    chosen = yield from _chosen(project, need, chosen_by, model, count=wanted, rng=rng)
+    fresh = _woven(roles, heldout, chosen, chosen_by.name, model)
+    items = _placed(need, fresh, keep)
+    project.ledger.set_queue(_round(project), items)
+    return items
+
+
+def default_strategy(project: Project) -> str:
+    """Return the strategy that is taken when none is named."""
+    return "foreground-random" if project.rounds.served() else "random"
+
+
+def to_check_again(project: Project) -> list[Tile]:
+    """Return the tiles that were decided before one of today's classes existed."""
+    scheme = project.scheme
+    return [
+        review.tile
+        for review in project.reviews.current().values()
+        if review.teaches and scheme.unchecked(review.scheme_version)
+    ]
+
+
+def _strategy(project: Project, name: str | None, predictor: Predictor | None) -> Strategy:
+    names = dict(zip(project.scheme.ids, project.scheme.names, strict=True))
+    if name is None:
+        name = default_strategy(project) if predictor is None else "foreground-random"
+    return strategy(name, names)
+
+
+def _need(project: Project, *, recheck: bool) -> _Need:
+    return _Need(
+        split=split_of(project),
+        tile_px=project.spec.tile_px,
+        share=project.spec.heldout_share,
+        reviews=project.reviews.current(),
+        queue=project.ledger.queue(),
+        again=to_check_again(project) if recheck else (),
+    )
+
+
+def _seed(project: Project, seed: int | None) -> int:
+    if seed is not None:
+        return seed
+    text = f"{project.spec.id}|{len(project.reviews.all())}|{project.rounds.served()}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+def _round(project: Project) -> str:
+    rounds = project.rounds.all()
+    return rounds[-1].id if rounds else ""
+
+
+def _roles(need: _Need, count: int) -> list[Role]:
+    """Return the roles of the next `count` tiles, so that the share comes out."""
+    done = [review for review in need.reviews.values() if review.teaches]
+    held = sum(review.role == "heldout" for review in done)
+    roles: list[Role] = []
+    for number in range(len(done) + 1, len(done) + count + 1):
+        roles.append("heldout" if held < due_heldout(number, need.share) else "train")
+        held += roles[-1] == "heldout"
+    return roles
+
+
+def _heldout(need: _Need, count: int, rng: np.random.Generator) -> list[Tile]:
+    """Draw held-out tiles at random, spread over the images, never by a model."""
+    if not count:
+        return []
+    pool = _open(need, need.split.sample("heldout", need.tile_px, _POOL * count + 200, rng))
+    return spread(pool, count, need.decided)
+
+
+def _chosen(
+    project: Project,
+    need: _Need,
+    chosen_by: Strategy,
+    predictor: Predictor | None,
+    *,
+    count: int,
+    rng: np.random.Generator,
+) -> Work[list[Choice]]:
+    size = max(_LEAST_POOL, _POOL * count)
+    drawn = need.split.sample("train", need.tile_px, size + len(need.reviews), rng)
+    tiles = _open(need, drawn)[:size]
+    candidates = [Candidate(tile) for tile in tiles]
+    if predictor is not None:
+        stored = chosen_by.name != "margin"
+        stats = yield from _scored(project, predictor, tiles, stored=stored)
+        candidates = [Candidate(tile, stats[tile]) for tile in tiles]
+    background = project.scheme.background
+    again = [Choice(tile, None, "decided before one of the classes existed") for tile in need.again]
+    rest = max(0, count - len(again))
+    taken = need.decided
+    return again + chosen_by.choose(candidates, rest, rng, background=background, taken=taken)
+
+
+def _open(need: _Need, tiles: Sequence[Tile]) -> list[Tile]:
+    """Leave out what has been decided, but for what was skipped a while ago."""
+    order = sorted(review.id for review in need.reviews.values())
+    long_ago = order[-_LATER] if len(order) >= _LATER else ""
+    return [
+        tile
+        for tile in tiles
+        if (review := need.reviews.get(tile.key)) is None
+        or (review.verdict == "skipped" and review.id < long_ago)
+    ]
+
+
+def _scored(
+    project: Project, predictor: Predictor, tiles: Sequence[Tile], *, stored: bool
+) -> Work[dict[Tile, TileStats]]:
+    stats: dict[Tile, TileStats] = {}
+    ids = predictor.card.class_ids
+    for image in sorted({tile.image for tile in tiles}):
+        here = [tile for tile in tiles if tile.image == image]
+        if stored:
+            store = project.predictions(image, predictor.card.id)
+            known = [tile for tile in here if store.has(tile)]
+            stats |= {tile: stats_of_classes(*store.read(tile), ids) for tile in known}
+        here = [tile for tile in here if tile not in stats]
+        for tile, probabilities in predict_pieces(project.source(image), predictor, here):
+            stats[tile] = tile_stats(probabilities, ids)
+            yield Progress(len(stats), len(tiles), "scoring tiles")
+    return stats
+
+
+def _woven(
+    roles: Sequence[Role],
+    heldout: Sequence[Tile],
+    chosen: Sequence[Choice],
+    name: str,
+    predictor: Predictor | None,
+) -> list[QueueItem]:
+    """Put both streams into one queue in the order of `roles`."""
+    model = predictor.card.id if predictor else None
+    train = iter(
+        QueueItem(
+            tile=choice.tile.key,
+            position=0,
+            score=choice.score,
+            reason=choice.reason,
+            strategy=name,
+            model=model,
+        )
+        for choice in chosen
+    )
+    measure = iter(
+        QueueItem(tile=tile.key, position=0, reason=HONEST, strategy="random", role="heldout")
+        for tile in heldout
+    )
+    streams = {"train": train, "heldout": measure}
+    woven = [next(streams[role], None) for role in roles]
+    return [*(item for item in woven if item), *train]
+
+
+def _placed(need: _Need, fresh: Sequence[QueueItem], keep: Tile | None) -> list[QueueItem]:
+    """Return the new queue: what was decided, then `fresh`; `keep` at its old place."""
+    waiting = {item.tile for item in fresh}
+    done = [item for item in need.queue if item.state != "waiting" and item.tile not in waiting]
+    kept = next((item for item in need.queue if keep and item.tile == keep.key), None)
+    items = [*done, *fresh]
+    if keep is not None:
+        kept = kept or QueueItem(tile=keep.key, position=0, role=need.split.role_of(keep))
+        place = min(kept.position, len(items))
+        items = [item for item in items if item.tile != keep.key]
+        items.insert(place, kept)
+    return [item.but(position=position) for position, item in enumerate(items)]

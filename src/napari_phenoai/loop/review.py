@@ -1,0 +1,245 @@
+"""Reviewing a tile: what is proposed, what a person decides, how long it took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from napari_phenoai.core.ids import new_id
+from napari_phenoai.core.masks import changed_px, checked_mask, overlaps
+from napari_phenoai.core.records import Review
+from napari_phenoai.core.scoring import class_map
+from napari_phenoai.core.splits import Split, make_split
+from napari_phenoai.core.workclock import WorkClock
+from napari_phenoai.loop.predict import predict_tile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_phenoai.core.geometry import Tile
+    from napari_phenoai.core.ports import Predictor
+    from napari_phenoai.core.records import Overlap, QueueItem, Role, Verdict
+    from napari_phenoai.core.scheme import ClassScheme
+    from napari_phenoai.io.project import Project
+
+__all__ = [
+    "Proposal",
+    "WorkClock",
+    "decide",
+    "last_decided",
+    "propose",
+    "reopened",
+    "split_of",
+]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The mask that a person starts from.
+
+    Parameters
+    ----------
+    labels : ndarray of uint8, shape (y, x)
+        Class values; 0 everywhere when nothing proposes.
+    model_id : str or None
+        Which model proposed it.
+    probabilities : ndarray of float32, shape (k, y, x), or None
+        What the model said; None when its stored prediction was read.
+    """
+
+    labels: NDArray[np.uint8]
+    model_id: str | None = None
+    probabilities: NDArray[np.float32] | None = None
+
+
+def propose(project: Project, tile: Tile, predictor: Predictor | None = None) -> Proposal:
+    """Return the mask to start from: the model's, or nothing.
+
+    With a `predictor` the tile is predicted now; without one the stored prediction
+    of the served model is taken, where the whole tile has been predicted.
+
+    Raises
+    ------
+    ModelError
+        If the model does not fit the image.
+    ImageError
+        If the pixels cannot be read.
+    """
+    scheme = project.scheme
+    if predictor is not None:
+        probabilities = predict_tile(project.source(tile.image), predictor, tile)
+        classes = class_map(probabilities, predictor.card.class_ids)
+        return Proposal(scheme.resolved(classes), predictor.card.id, probabilities)
+    served = project.rounds.served()
+    if served is not None:
+        store = project.predictions(tile.image, served)
+        if store.has(tile):
+            return Proposal(scheme.resolved(store.read(tile)[0]), served)
+    return Proposal(np.zeros(tile.shape, np.uint8))
+
+
+def decide(
+    project: Project,
+    tile: Tile,
+    verdict: Verdict,
+    *,
+    labels: NDArray[np.uint8] | None = None,
+    proposal: Proposal | None = None,
+    known: Literal["all", "painted"] = "all",
+    seconds: float = 0.0,
+    author: str = "",
+    note: str = "",
+    item: QueueItem | None = None,
+    role: Role | None = None,
+) -> Review:
+    """Record what a person decided about a tile.
+
+    Written in this order, so that a crash between loses nothing: the mask and the
+    review, then the label image, then the state in the queue.
+
+    Parameters
+    ----------
+    project : Project
+        Open.
+    tile : Tile
+        Inside its image.
+    verdict : str
+        ``accepted``: the mask is right, as it was proposed or as it is now (with
+        changes it is recorded as ``corrected``). ``corrected``: it is right now.
+        ``rejected``: the tile is unusable, never ask again. ``skipped``: ask again
+        later; a tile decided before keeps that decision. ``flagged``: somebody else
+        should look.
+    labels : ndarray of uint8, shape (height, width), optional
+        The mask; needed for ``accepted`` and ``corrected``. With other verdicts it is
+        kept in the label image, so that no work is lost, but teaches nothing.
+    proposal : Proposal, optional
+        What the person started from.
+    known : str
+        ``all``: every pixel is known now, those still 0 are background. ``painted``:
+        pixels that are 0 stay unknown.
+    seconds : float
+        Time of work, as `WorkClock` counts it.
+    author, note : str
+        Who, and what they want to say.
+    item : QueueItem, optional
+        The item of the queue; gives role, strategy and reason.
+    role : str, optional
+        ``train`` or ``heldout``, for tiles that come from elsewhere. A tile keeps the
+        role of its first review; else the item's counts, then the split of the project.
+
+    Returns
+    -------
+    Review
+        As it is kept; it names the review that it replaces.
+
+    Raises
+    ------
+    LabelError
+        If the mask is missing, of another size, or has a class that the scheme lacks.
+    LockedError
+        If another process writes labels of this image; nothing has been written then.
+    DiskError
+        If the disk is full or read-only.
+    """
+    before = project.reviews.current().get(tile.key)
+    if verdict == "skipped" and before is not None and before.teaches:
+        project.ledger.mark(tile.key, before.verdict)
+        return before
+    useful = verdict in ("accepted", "corrected")
+    mask = checked_mask(project.scheme, tile, labels, fill=useful and known == "all", needed=useful)
+    if mask is not None:
+        project.labels(tile.image).lock()
+    proposed = None if proposal is None else proposal.labels
+    changed = 0 if labels is None or mask is None else changed_px(labels, mask, proposed)
+    review = Review(
+        id=new_id(),
+        image=tile.image,
+        z=tile.z,
+        y=tile.y,
+        x=tile.x,
+        height=tile.height,
+        width=tile.width,
+        verdict=_settled(verdict, proposal, changed),
+        role=_role(project, tile, before, item, role),
+        known=known,
+        scheme_version=project.scheme.version,
+        proposed_by=proposal.model_id if proposal else None,
+        changed_px=changed,
+        overlaps=_overlaps(project.scheme, mask, proposal) if useful else (),
+        seconds=seconds,
+        author=author,
+        note=note,
+        strategy=item.strategy if item else "",
+        reason=item.reason if item else "",
+        replaces=before.id if before else None,
+    )
+    review = project.reviews.add(review, mask if useful else None)
+    if mask is not None:
+        project.labels(tile.image).write(tile, mask)
+    project.ledger.mark(tile.key, review.verdict)
+    return review
+
+
+def last_decided(project: Project) -> Review | None:
+    """Return the decision that was made last and still counts; None when there is none."""
+    current = project.reviews.current().values()
+    return max(current, key=lambda review: review.id, default=None)
+
+
+def reopened(project: Project, review: Review) -> NDArray[np.uint8]:
+    """Return the mask as it was when `review` was made, to go on from there.
+
+    Classes merged since are resolved; where the review has no mask, the label
+    image is read.
+    """
+    if review.mask is None:
+        return project.labels(review.image).read(review.tile)
+    return project.scheme.resolved(project.reviews.mask(review))
+
+
+def split_of(project: Project) -> Split:
+    """Return which tiles of the project teach and which are held out.
+
+    What has been reviewed counts first, then what waits in the queue, so neither
+    ever changes sides.
+    """
+    spec = project.spec
+    used = [(review.tile, review.role) for review in project.reviews.all()]
+    used += [(item.where, item.role) for item in project.ledger.queue()]
+    return make_split(
+        project.images(),
+        used,
+        tile_px=spec.tile_px,
+        share=spec.heldout_share,
+        seed=spec.id,
+        mode=spec.split_by,
+    )
+
+
+def _role(
+    project: Project,
+    tile: Tile,
+    before: Review | None,
+    item: QueueItem | None,
+    wanted: Role | None,
+) -> Role:
+    if before is not None:
+        return before.role
+    if item is not None:
+        return item.role
+    return wanted or split_of(project).role_of(tile)
+
+
+def _overlaps(
+    scheme: ClassScheme, mask: NDArray[np.uint8] | None, proposal: Proposal | None
+) -> tuple[Overlap, ...]:
+    if mask is None or proposal is None or proposal.model_id is None:
+        return ()
+    return overlaps(scheme, mask, proposal.labels)
+
+
+def _settled(verdict: Verdict, proposal: Proposal | None, changed: int) -> Verdict:
+    proposed = proposal is not None and proposal.model_id is not None
+    return "corrected" if verdict == "accepted" and proposed and changed else verdict

@@ -1,0 +1,140 @@
+"""The numbers of a network training, and how they follow from the task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from napari_phenoai.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from _typeshed import DataclassInstance
+
+    from napari_phenoai.core.ports import TrainSettings
+
+__all__ = ["Recipe", "overridden", "recipe_for"]
+
+T = TypeVar("T", bound="DataclassInstance")
+
+_POSITIVE = frozenset(
+    [
+        "steps",
+        "minutes",
+        "epochs",
+        "batch",
+        "crop_px",
+        "learning_rate",
+        "clip",
+        "zoom",
+        "trees",
+        "grow",
+        "pixels",
+        "leaf",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All numbers of one training; `TrainSettings.extra` may set each by name.
+
+    ``zoom`` is the largest factor of the random scale, ``turn`` the largest
+    small rotation in degrees (quarter turns and flips come on top); the
+    photometric ones are standard deviations in units of a channel's own
+    deviation, or of the logarithm of a factor.
+    """
+
+    steps: int = 600
+    minutes: float = 5.0
+    epochs: int = 25
+    batch: int = 8
+    crop_px: int = 192
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    warm_up: float = 0.1
+    ema_decay: float = 0.98
+    dice_weight: float = 1.0
+    class_power: float = 0.25
+    class_crops: float = 0.5
+    clip: float = 5.0
+    affine: float = 0.5
+    zoom: float = 1.4
+    turn: float = 20.0
+    photometric: float = 0.8
+    brightness: float = 0.3
+    contrast: float = 0.2
+    colour: float = 0.15
+    gamma: float = 0.2
+    blur: float = 0.15
+    noise: float = 0.15
+    encoder_rate: float = 0.3
+    decoder: tuple[int, ...] = (256, 128, 64, 32, 16)
+    detail: int = 16
+    flips_at_prediction: bool = False
+
+
+def recipe_for(settings: TrainSettings, tiles: int, tile_px: int) -> Recipe:
+    """Return the recipe for `tiles` training tiles of `tile_px` pixels edge.
+
+    Steps and minutes grow with the number of tiles, so that the first round of
+    a project takes about a minute and one with 30 tiles about five.
+
+    Raises
+    ------
+    InputError
+        If `settings` holds an unknown name or a value that cannot be used.
+    """
+    recipe = Recipe(
+        steps=min(4000, 100 + 25 * tiles),
+        minutes=min(30.0, 0.6 + 0.17 * tiles),
+        crop_px=min(192, max(32, -(-tile_px // 32) * 32)),
+    )
+    chosen = {
+        "steps": settings.steps,
+        "minutes": settings.minutes,
+        "batch": settings.batch,
+        "crop_px": settings.crop_px,
+        "learning_rate": settings.learning_rate,
+    }
+    if settings.steps is not None and settings.minutes is None:
+        chosen["minutes"] = float("inf")
+    if settings.minutes is not None and settings.steps is None:
+        chosen["steps"] = 1_000_000
+    given = {name: value for name, value in chosen.items() if value is not None}
+    recipe = overridden(recipe, {**given, **settings.extra})
+    return replace(recipe, crop_px=max(32, -(-recipe.crop_px // 32) * 32))
+
+
+def overridden(recipe: T, values: Mapping[str, object]) -> T:
+    """Return `recipe`, a frozen dataclass of numbers, with some `values` of its own.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown, or a value is of another kind or not above 0 where
+        only that makes sense.
+    """
+    defaults = {item.name: getattr(recipe, item.name) for item in fields(recipe)}
+    for name, value in values.items():
+        if name not in defaults:
+            hint = "Known are " + ", ".join(sorted(defaults)) + "."
+            raise InputError(f"There is no training setting {name!r}.", hint=hint)
+        if not _suits(name, value, defaults[name]):
+            hint = f"Leave it out, or give a value like {defaults[name]!r}."
+            raise InputError(f"A training with {name} = {value!r} is impossible.", hint=hint)
+    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return replace(recipe, **{**values, **lists})
+
+
+def _suits(name: str, value: object, default: object) -> bool:
+    if isinstance(value, list | tuple):
+        same = isinstance(default, tuple) and len(value) == len(default)
+        return same and all(isinstance(item, int) and item > 0 for item in value)
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    kinds = int if isinstance(default, int) else (int, float)
+    if not isinstance(value, kinds):
+        return False
+    return value > 0 or (value == 0 and name not in _POSITIVE)

@@ -1,0 +1,88 @@
+"""Lanes of background threads whose answers arrive on the main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from psygnal import Signal
+
+__all__ = ["Background"]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    callback: Callable[[Any], object]
+    value: object
+
+
+def _nothing(_: object) -> None:
+    return
+
+
+class Background:
+    """Runs functions in named lanes, each one thread, each strictly in order.
+
+    Answers are queued for the main thread by psygnal; somebody there must empty
+    that queue (`psygnal.qt.start_emitting_from_queue` in a window,
+    `psygnal.emit_queued` in a script).
+    """
+
+    _answered = Signal(object)
+
+    def __init__(self) -> None:
+        self._lanes: dict[str, ThreadPoolExecutor] = {}
+        self._open = 0
+        self._answered.connect(self._deliver, thread="main")
+
+    @property
+    def busy(self) -> bool:
+        """Whether a function still runs or waits, or its answer was not delivered."""
+        return self._open > 0
+
+    def do(
+        self,
+        lane: str,
+        function: Callable[[], Any],
+        *,
+        then: Callable[[Any], object] = _nothing,
+        otherwise: Callable[[Exception], object] = _nothing,
+    ) -> None:
+        """Run `function` in the thread of `lane`, after all that was given to it before.
+
+        Parameters
+        ----------
+        lane : str
+            Name of the lane; it is opened at its first use.
+        function : callable
+            Runs in the thread; must not touch widgets.
+        then : callable
+            Gets the result, on the main thread.
+        otherwise : callable
+            Gets the error, on the main thread.
+        """
+        if lane not in self._lanes:
+            name = f"phenoai-{lane}"
+            self._lanes[lane] = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._open += 1
+
+        def attempt() -> None:
+            try:
+                answer = _Answer(then, function())
+            except Exception as error:  # noqa: BLE001 - handed to the caller whole
+                answer = _Answer(otherwise, error)
+            self._answered.emit(answer)
+
+        self._lanes[lane].submit(attempt)
+
+    def shutdown(self) -> None:
+        """Let every lane finish what it was given, then stop the threads."""
+        for lane in self._lanes.values():
+            lane.shutdown(wait=True)
+        self._lanes.clear()
+
+    def _deliver(self, answer: _Answer) -> None:
+        self._open -= 1
+        answer.callback(answer.value)

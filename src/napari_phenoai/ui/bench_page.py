@@ -1,0 +1,203 @@
+"""The page of the Workbench while a project is open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_phenoai.ui.controls.class_list import ClassList
+from napari_phenoai.ui.controls.decision_bar import DecisionBar
+from napari_phenoai.ui.controls.name_edit import NameEdit
+from napari_phenoai.ui.controls.status_lines import StatusLines
+from napari_phenoai.ui.controls.tool_row import ToolRow
+from napari_phenoai.ui.controls.view_box import ViewBox
+from napari_phenoai.ui.controls.why_box import WhyBox
+from napari_phenoai.ui.sentences import (
+    accept_words,
+    counts_words,
+    model_words,
+    next_step,
+    where_words,
+)
+
+if TYPE_CHECKING:
+    from napari_phenoai.core.scheme import ClassScheme
+    from napari_phenoai.errors import PhenoError
+    from napari_phenoai.ui.bench import Bench
+
+__all__ = ["BenchPage"]
+
+
+class BenchPage(QWidget):
+    """Status, decisions, reason, classes, tools and view, top to bottom.
+
+    Parameters
+    ----------
+    bench : Bench
+        What the widgets show and drive.
+    """
+
+    def __init__(self, bench: Bench, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.bench = bench
+        self.status = StatusLines()
+        self.decisions = DecisionBar()
+        self.why = WhyBox()
+        self.classes = ClassList()
+        self.tools = ToolRow()
+        self.paint_only = QCheckBox("Paint only: unpainted stays unknown")
+        self.paint_only.setToolTip(
+            "For large or tiring tiles: paint some pixels of each class.\n"
+            "Nothing is learned from the pixels that you do not paint."
+        )
+        self.paint_only.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.rest = QPushButton("Accept, rest is background")
+        self.rest.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.rest.setToolTip("Save the tile with all unpainted pixels known too (Shift+Enter)")
+        self.view = ViewBox()
+        self.note = NameEdit()
+        self.note.setPlaceholderText("Note on this tile")
+        self.help = QPushButton("All keys  ?")
+        self.help.setFlat(True)
+        self.help.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._compose()
+        self._connect()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show everything anew."""
+        self._on_project()
+        self._on_current()
+        self._on_tools()
+        self._on_view()
+
+    def _compose(self) -> None:
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 4, 0)
+        box.setSpacing(6)
+        box.addWidget(self.status)
+        box.addWidget(self.decisions)
+        box.addWidget(_heading("Why this tile"))
+        box.addWidget(self.why)
+        box.addWidget(_heading("Classes"))
+        box.addWidget(self.classes)
+        box.addWidget(_heading("Tools"))
+        box.addWidget(self.tools)
+        box.addWidget(self.paint_only)
+        box.addWidget(self.rest)
+        box.addWidget(_heading("View"))
+        box.addWidget(self.view)
+        line = QHBoxLayout()
+        line.addWidget(self.note, 1)
+        line.addWidget(self.help)
+        box.addLayout(line)
+        box.addStretch(1)
+
+    def _connect(self) -> None:
+        session, bench = self.bench.session, self.bench
+        session.project_changed.connect(self._on_project)
+        session.current_changed.connect(self._on_current)
+        session.desk_changed.connect(self._on_current)
+        session.queue_changed.connect(self._on_status)
+        session.standing_changed.connect(self._on_status)
+        session.edited.connect(self._on_edited)
+        bench.tools.changed.connect(self._on_tools)
+        bench.layers.view_changed.connect(self._on_view)
+        self.decisions.chosen.connect(lambda action: bench.table[action]())
+        self.rest.clicked.connect(lambda: bench.table["accept_whole"]())
+        self.help.clicked.connect(lambda: bench.table["help"]())
+        self.classes.chosen.connect(bench.tools.choose_class)
+        self.classes.added.connect(lambda name: self._change(lambda old: old.added(name)))
+        self.classes.renamed.connect(
+            lambda key, name: self._change(lambda old: old.renamed(key, name))
+        )
+        self.classes.recoloured.connect(
+            lambda key, colour: self._change(lambda old: old.recoloured(key, colour))
+        )
+        self.tools.chosen.connect(bench.tools.choose)
+        self.tools.sized.connect(bench.tools.set_size)
+        self.paint_only.toggled.connect(session.set_paint_only)
+        self.view.switched.connect(self._switch)
+        self.view.faded.connect(bench.layers.set_opacity)
+        self.note.entered.connect(self._set_note)
+
+    # --- answers
+
+    def _on_project(self) -> None:
+        project = self.bench.session.project
+        if project is not None:
+            self.classes.set_scheme(project.scheme)
+            self.classes.show_chosen(self.bench.tools.class_id)
+        self._on_status()
+
+    def _on_current(self) -> None:
+        item, desk = self.bench.session.current, self.bench.session.desk
+        self.why.setVisible(item is not None)
+        if item is not None:
+            self.why.show_reason(item.reason, item.score, item.role)
+        self.decisions.set_ready(desk is not None)
+        self.note.setText(desk.note if desk is not None else "")
+        self.note.setEnabled(desk is not None)
+        self._on_edited()
+
+    def _on_edited(self) -> None:
+        desk = self.bench.session.desk
+        self.classes.show_shares(desk.shares() if desk is not None else None)
+        self.decisions.set_accept(*accept_words(desk))
+        self.rest.setVisible(desk is not None and not desk.labels.all())
+        self._on_status()
+
+    def _on_status(self) -> None:
+        session = self.bench.session
+        self.status.where.set_whole(where_words(session))
+        self.status.model.set_whole(model_words(session.standing))
+        left = sum(item.state == "waiting" for item in session.queue)
+        words = counts_words(session.standing, left)
+        self.status.show_counts(len(session.queue) - left, left, words)
+        self.status.next_step.setText(next_step(session))
+
+    def _on_tools(self) -> None:
+        tools = self.bench.tools
+        self.tools.show_state(tools.tool, tools.size_px)
+        self.classes.show_chosen(tools.class_id if tools.tool != "eraser" else 0)
+
+    def _on_view(self) -> None:
+        layers = self.bench.layers
+        switches = {name: layers.shows(name) for name in ("labels", "prediction", "uncertainty")}
+        switches |= {"outline": layers.outline, "hidden": layers.hidden}
+        self.view.show_state(switches, layers.opacity)
+
+    # --- wishes
+
+    def _switch(self, name: str, on: bool) -> None:
+        layers = self.bench.layers
+        if name == "outline":
+            layers.set_outline(on)
+        elif name == "hidden":
+            layers.set_hidden(on)
+        else:
+            layers.show(name, on)
+
+    def _set_note(self, note: str) -> None:
+        desk = self.bench.session.desk
+        if desk is not None:
+            desk.note = note
+
+    def _change(self, change: Callable[[ClassScheme], ClassScheme]) -> None:
+        session = self.bench.session
+        if session.project is None:
+            return
+        try:
+            scheme = change(session.project.scheme)
+        except PhenoError as error:
+            session.error_raised.emit(error)
+            return
+        session.change_scheme(scheme)
+
+
+def _heading(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setStyleSheet("font-weight: bold; margin-top: 4px;")
+    return label

@@ -1,0 +1,1 @@
+"""Small widgets that show and edit values; they know neither session nor viewer."""

@@ -1,0 +1,219 @@
+"""The class list: colour, name, number key and share in the tile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import (
+    QColorDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_phenoai.ui.controls.elided import ElidedLabel
+from napari_phenoai.ui.controls.name_edit import NameEdit
+from napari_phenoai.ui.theme import readable_on
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qtpy.QtGui import QMouseEvent
+
+    from napari_phenoai.core.scheme import ClassScheme, LabelClass
+
+__all__ = ["ClassList", "ClassRow"]
+
+
+class ClassRow(QWidget):
+    """One class.
+
+    Signals
+    -------
+    chosen : int
+        The class is to be painted.
+    renamed : int, str
+        It gets another name.
+    recoloured : int, str
+        It gets another colour, ``#rrggbb``.
+    """
+
+    chosen = QtSignal(int)
+    renamed = QtSignal(int, str)
+    recoloured = QtSignal(int, str)
+
+    def __init__(self, item: LabelClass, number: int, background: bool) -> None:
+        super().__init__()
+        self.item = item
+        self.setObjectName("classRow")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(4, 2, 4, 2)
+        row.setSpacing(6)
+        self.swatch = _swatch(item.colour, number)
+        self.swatch.clicked.connect(self._pick_colour)
+        text = f"{item.name} (background)" if background else item.name
+        self.name = ElidedLabel(text)
+        self.edit = NameEdit(item.name)
+        self.edit.entered.connect(self._rename)
+        self._names = QStackedWidget()
+        self._names.addWidget(self.name)
+        self._names.addWidget(self.edit)
+        self._names.setFixedHeight(22)
+        self.share = QLabel("")
+        self.share.setFixedWidth(44)
+        self.share.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.share.setToolTip("Share of this tile")
+        row.addWidget(self.swatch)
+        row.addWidget(self._names, 1)
+        row.addWidget(self.share)
+        key = f"key {number}; " if number <= 9 else ""
+        self.setToolTip(f"Click to paint {item.name} ({key}double-click to rename)")
+
+    def set_chosen(self, chosen: bool) -> None:
+        """Show whether this class is the one that is painted."""
+        colour = "rgba(86, 180, 233, 70)" if chosen else "transparent"
+        edge = "#56b4e9" if chosen else "transparent"
+        self.setStyleSheet(
+            f"#classRow {{ background: {colour}; border: 1px solid {edge}; border-radius: 3px; }}"
+        )
+
+    def set_share(self, share: float | None) -> None:
+        """Show which share of the tile the class covers; None shows nothing."""
+        self.share.setText("" if share is None else _percent(share))
+
+    def start_rename(self) -> None:
+        """Put the name into an edit field."""
+        self.edit.setText(self.item.name)
+        self._names.setCurrentWidget(self.edit)
+        self.edit.setFocus()
+        self.edit.selectAll()
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        """Choose the class."""
+        super().mousePressEvent(event)
+        self.chosen.emit(self.item.id)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
+        """Rename the class."""
+        super().mouseDoubleClickEvent(event)
+        self.start_rename()
+
+    def _rename(self, name: str) -> None:
+        self._names.setCurrentWidget(self.name)
+        if name and name != self.item.name:
+            self.renamed.emit(self.item.id, name)
+
+    def _pick_colour(self) -> None:
+        dialog = QColorDialog(QColor(self.item.colour), self)
+        dialog.setWindowTitle(f"Colour of {self.item.name}")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.colorSelected.connect(
+            lambda colour: self.recoloured.emit(self.item.id, colour.name())
+        )
+        dialog.open()
+
+
+class ClassList(QWidget):
+    """All classes in use, and a field to add one.
+
+    Signals
+    -------
+    chosen : int
+        A class is to be painted.
+    renamed, recoloured : int, str
+        A class gets another name or colour.
+    added : str
+        A class of this name is wanted.
+    """
+
+    chosen = QtSignal(int)
+    renamed = QtSignal(int, str)
+    recoloured = QtSignal(int, str)
+    added = QtSignal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.rows: dict[int, ClassRow] = {}
+        self._scheme: ClassScheme | None = None
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(1)
+        self._rows = QVBoxLayout()
+        self._rows.setSpacing(1)
+        box.addLayout(self._rows)
+        self.add_button = QPushButton("+ Add a class")
+        self.add_button.setFlat(True)
+        self.add_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.add_button.clicked.connect(self._start_adding)
+        self.new_name = NameEdit("")
+        self.new_name.setPlaceholderText("Name of the new class, then Enter")
+        self.new_name.entered.connect(self._add)
+        self.new_name.hide()
+        box.addWidget(self.add_button, 0, Qt.AlignmentFlag.AlignLeft)
+        box.addWidget(self.new_name)
+
+    def set_scheme(self, scheme: ClassScheme) -> None:
+        """Show the classes of `scheme`."""
+        if scheme == self._scheme:
+            return
+        self._scheme = scheme
+        for row in self.rows.values():
+            self._rows.removeWidget(row)
+            row.deleteLater()
+        self.rows = {}
+        for number, item in enumerate(scheme.active, start=1):
+            row = ClassRow(item, number, background=item.id == scheme.background)
+            row.chosen.connect(self.chosen.emit)
+            row.renamed.connect(self.renamed.emit)
+            row.recoloured.connect(self.recoloured.emit)
+            self._rows.addWidget(row)
+            self.rows[item.id] = row
+
+    def show_chosen(self, class_id: int) -> None:
+        """Mark the class that is painted."""
+        for key, row in self.rows.items():
+            row.set_chosen(key == class_id)
+
+    def show_shares(self, shares: Mapping[int, float] | None) -> None:
+        """Show the share of the tile that each class covers; None clears them."""
+        for key, row in self.rows.items():
+            row.set_share(None if shares is None else shares.get(key, 0.0))
+
+    def _start_adding(self) -> None:
+        self.add_button.hide()
+        self.new_name.clear()
+        self.new_name.show()
+        self.new_name.setFocus()
+
+    def _add(self, name: str) -> None:
+        self.new_name.hide()
+        self.add_button.show()
+        if name:
+            self.added.emit(name)
+
+
+def _swatch(colour: str, number: int) -> QToolButton:
+    swatch = QToolButton()
+    swatch.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    swatch.setFixedSize(24, 20)
+    swatch.setText(str(number) if number <= 9 else "")
+    swatch.setStyleSheet(
+        f"QToolButton {{ background-color: {colour}; color: {readable_on(colour)};"
+        "border: 1px solid rgba(128,128,128,160); border-radius: 3px; font-weight: bold; }"
+    )
+    swatch.setToolTip("Choose another colour")
+    return swatch
+
+
+def _percent(share: float) -> str:
+    if 0 < share < 0.001:
+        return "<0.1 %"
+    return f"{share:.1%}".replace("%", " %")

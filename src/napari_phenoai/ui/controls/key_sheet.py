@@ -1,0 +1,105 @@
+"""The key sheet: all keys on one page, laid over the canvas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_phenoai.ui.keys import KEYS
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QKeyEvent, QMouseEvent
+
+__all__ = ["KeySheet"]
+
+_CAP = (
+    "border: 1px solid #8c929c; border-radius: 3px; padding: 0px 5px; font-weight: bold;"
+    "background: transparent; color: white;"
+)
+_NUMBERS = ("1 ... 9", "Choose a class", "Paint")
+_MOUSE = (
+    ("Space + drag", "Move the image", "View"),
+    ("Wheel", "Zoom", "View"),
+    ("Ctrl+Z", "Undo, as everywhere", "Paint"),
+)
+
+
+class KeySheet(QFrame):
+    """A page with all keys; any key or click puts it away.
+
+    Parameters
+    ----------
+    parent : QWidget
+        The window that it lies over.
+    """
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("keySheet")
+        self.setStyleSheet(
+            "#keySheet { background: rgba(20, 22, 26, 240); border: 1px solid #56b4e9;"
+            "border-radius: 8px; } QLabel { color: white; background: transparent; }"
+        )
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(20, 16, 20, 16)
+        title = QLabel("Keys of the Workbench")
+        title.setStyleSheet("font-size: 16px; font-weight: bold;")
+        box.addWidget(title)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(10)
+        grid.setVerticalSpacing(4)
+        box.addLayout(grid)
+        rows = [(key.printed, key.text, key.group) for key in KEYS]
+        _fill(grid, [*rows, _NUMBERS, *_MOUSE])
+        box.addWidget(QLabel("Any key or click closes this page."))
+        self.hide()
+
+    def toggle(self) -> None:
+        """Lay the page over the window, or put it away."""
+        if self.isVisible():
+            self.hide()
+            return
+        parent = self.parentWidget()
+        self.adjustSize()
+        if parent is not None:
+            middle = parent.rect().center() - self.rect().center()
+            self.move(max(0, middle.x()), max(0, middle.y()))
+        self.show()
+        self.raise_()
+        self.setFocus()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Put the page away."""
+        if event is not None:
+            event.accept()
+        self.hide()
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        """Put the page away."""
+        if event is not None:
+            event.accept()
+        self.hide()
+
+
+def _fill(grid: QGridLayout, rows: list[tuple[str, str, str]]) -> None:
+    groups = list(dict.fromkeys(group for _, _, group in rows))
+    places = {group: 0 if group in ("Decide", "Learn", "Help") else 3 for group in groups}
+    places |= {group: 6 for group in groups if group == "View"}
+    used: dict[int, int] = {}
+    for group in groups:
+        column = places[group]
+        line = used.get(column, 0)
+        heading = QLabel(group)
+        heading.setStyleSheet("color: #56b4e9; font-weight: bold; padding-top: 6px;")
+        grid.addWidget(heading, line, column, 1, 2)
+        for text, meaning, owner in rows:
+            if owner == group:
+                line += 1
+                cap = QLabel(text)
+                cap.setStyleSheet(_CAP)
+                grid.addWidget(cap, line, column, Qt.AlignmentFlag.AlignRight)
+                grid.addWidget(QLabel(meaning), line, column + 1)
+        used[column] = line + 1

@@ -1,0 +1,74 @@
+"""What is seen of labels, prediction and uncertainty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QSlider, QWidget
+
+from napari_phenoai.ui.keys import key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["ViewBox"]
+
+_CHOICES = (
+    ("labels", "Labels around", "Labels of the tiles that were decided before"),
+    ("prediction", f"Prediction  {key_of('prediction')}", "Outline of what the model predicts"),
+    ("uncertainty", "How unsure", "Bright where the model is unsure (entropy)"),
+    ("outline", f"Outlines  {key_of('outline')}", "Draw classes as outlines, not filled"),
+    ("hidden", f"Hide all  {key_of('hide')}", "See the image alone"),
+)
+
+
+class ViewBox(QWidget):
+    """Check boxes for the overlays, and a slider for their opacity.
+
+    Signals
+    -------
+    switched : str, bool
+        ``labels``, ``prediction``, ``uncertainty``, ``outline`` or ``hidden``.
+    faded : float
+        Opacity in [0, 1].
+    """
+
+    switched = QtSignal(str, bool)
+    faded = QtSignal(float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(2)
+        self.boxes: dict[str, QCheckBox] = {}
+        for at, (name, text, tip) in enumerate(_CHOICES):
+            box = QCheckBox(text)
+            box.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            box.setToolTip(tip)
+            box.toggled.connect(lambda on, name=name: self.switched.emit(name, on))
+            grid.addWidget(box, at // 2, at % 2)
+            self.boxes[name] = box
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.opacity.setRange(5, 100)
+        self.opacity.setToolTip("Opacity of the labels")
+        self.opacity.valueChanged.connect(lambda value: self.faded.emit(value / 100))
+        label = QLabel("Opacity")
+        grid.addWidget(label, 3, 0)
+        grid.addWidget(self.opacity, 3, 1)
+        grid.setColumnStretch(0, 1)
+        grid.setColumnStretch(1, 1)
+
+    def show_state(self, switches: Mapping[str, bool], opacity: float) -> None:
+        """Show what is switched on, without telling it back."""
+        for name, box in self.boxes.items():
+            blocked = box.blockSignals(True)
+            box.setChecked(switches[name])
+            box.blockSignals(blocked)
+        blocked = self.opacity.blockSignals(True)
+        self.opacity.setValue(round(opacity * 100))
+        self.opacity.blockSignals(blocked)

@@ -1,0 +1,126 @@
+"""The gallery: images of a project made ready in the background, a few kept at hand."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_phenoai.ui.overlays import Overlays, open_overlays
+from napari_phenoai.ui.picture import Picture, open_picture
+from napari_phenoai.ui.pyramid import BlockReader
+
+if TYPE_CHECKING:
+    from napari_phenoai.core.geometry import Tile
+    from napari_phenoai.io.project import Project
+    from napari_phenoai.ui.background import Background
+
+__all__ = ["Gallery", "Scene"]
+
+_AT_HAND = 4
+_CONTEXT_PX = 256
+
+
+@dataclass(frozen=True)
+class _Question:
+    image: str
+    z: int
+    model: str | None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One plane of one image with all that lies over it.
+
+    ``model`` is whose predictions are shown.
+    """
+
+    picture: Picture
+    overlays: Overlays
+    model: str | None
+
+    def shows(self, tile: Tile | None) -> bool:
+        """Whether `tile` lies on this plane."""
+        where = (self.picture.image, self.picture.z)
+        return tile is not None and (tile.image, tile.z) == where
+
+    def fetch(self, tile: Tile) -> None:
+        """Begin to read the image in and around `tile`."""
+        rows = slice(max(0, tile.y - _CONTEXT_PX), tile.y1 + _CONTEXT_PX)
+        columns = slice(max(0, tile.x - _CONTEXT_PX), tile.x1 + _CONTEXT_PX)
+        for channel in self.picture.channels:
+            if channel.visible:
+                channel.pyramid.window(0, rows, columns)
+
+
+class Gallery:
+    """Opens the images of one project, in the background.
+
+    Parameters
+    ----------
+    project : Project
+        Open; closed by the caller.
+    background : Background
+        Lane ``pictures`` is used.
+    """
+
+    ready = Signal(object)
+    failed = Signal(object)
+
+    def __init__(self, project: Project, background: Background) -> None:
+        self.project = project
+        self._background = background
+        self._reader = BlockReader()
+        self._scenes: OrderedDict[_Question, Scene] = OrderedDict()
+        self._asked: dict[_Question, list[Tile]] = {}
+        self._closed = False
+
+    def want(self, tile: Tile, model: str | None) -> Scene | None:
+        """Return the scene of `tile`, or None when `ready` will bring it."""
+        question = _Question(tile.image, tile.z, model)
+        scene = self._scenes.get(question)
+        if scene is not None:
+            self._scenes.move_to_end(question)
+            scene.fetch(tile)
+        elif question in self._asked:
+            self._asked[question].append(tile)
+        else:
+            self._asked[question] = [tile]
+            self._background.do(
+                "pictures",
+                partial(self._open, question),
+                then=partial(self._on_open, question),
+                otherwise=partial(self._on_error, question),
+            )
+        return scene
+
+    def close(self) -> None:
+        """Stop reading; answers that are still under way are dropped."""
+        self._closed = True
+        self._scenes.clear()
+        self._background.do("pictures", self._reader.shutdown)
+
+    def _open(self, question: _Question) -> Scene:
+        where = (self.project, question.image, question.z)
+        picture = open_picture(*where, self._reader)
+        overlays = open_overlays(*where, question.model, self._reader)
+        return Scene(picture, overlays, question.model)
+
+    def _on_open(self, question: _Question, scene: Scene) -> None:
+        tiles = self._asked.pop(question, [])
+        if self._closed:
+            return
+        self._scenes[question] = scene
+        while len(self._scenes) > _AT_HAND:
+            self._scenes.popitem(last=False)
+        for tile in tiles:
+            scene.fetch(tile)
+        self.ready.emit(scene)
+
+    def _on_error(self, question: _Question, error: Exception) -> None:
+        self._asked.pop(question, None)
+        if not self._closed:
+            self.failed.emit(error)

@@ -1,0 +1,67 @@
+"""The jobs of a session: started, listed while they run, recorded in the project."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from napari_phenoai.jobs.job import Job, JobState
+
+if TYPE_CHECKING:
+    from napari_phenoai.io.project import Project
+    from napari_phenoai.ui.background import Background
+
+__all__ = ["JobBook"]
+
+
+class JobBook:
+    """Runs jobs and remembers them; all methods belong to the main thread.
+
+    Parameters
+    ----------
+    background : Background
+        Lane ``writes`` is used for the records.
+
+    Attributes
+    ----------
+    jobs : list of Job
+        Those that run.
+    """
+
+    changed = Signal()
+    failed = Signal(object)
+
+    def __init__(self, background: Background) -> None:
+        self.jobs: list[Job[Any]] = []
+        self._background = background
+        self._projects: dict[str, Project | None] = {}
+
+    def run(self, job: Job[Any], project: Project | None) -> None:
+        """Start `job` and record it in `project`, now and when it ends."""
+        self.jobs.append(job)
+        self._projects[job.id] = project
+        self._save(job, project)
+        job.ended.connect(self._on_ended, thread="main")
+        job.start()
+        self.changed.emit()
+
+    def cancel_all(self) -> None:
+        """Ask all jobs to stop."""
+        for job in list(self.jobs):
+            job.cancel()
+
+    def _on_ended(self, job: Job[Any]) -> None:
+        if job not in self.jobs:
+            return
+        self.jobs.remove(job)
+        self._save(job, self._projects.pop(job.id))
+        if job.state is JobState.FAILED and job.error is not None:
+            self.failed.emit(job.error)
+        self.changed.emit()
+
+    def _save(self, job: Job[Any], project: Project | None) -> None:
+        if project is not None:
+            save = partial(project.ledger.save_job, job.record())
+            self._background.do("writes", save, otherwise=self.failed.emit)

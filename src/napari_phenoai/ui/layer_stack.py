@@ -1,0 +1,210 @@
+"""The napari layers that a session shows, from the image up to the tile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels
+from napari.utils.colormaps import DirectLabelColormap
+
+from napari_phenoai.ui.theme import ACCENT, class_colours
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_phenoai.core.scheme import ClassScheme
+    from napari_phenoai.ui.desk import Desk
+    from napari_phenoai.ui.overlays import Overlays
+    from napari_phenoai.ui.picture import Picture, PictureChannel
+
+__all__ = ["OVERLAYS", "TILE_LAYER", "LayerStack"]
+
+TILE_LAYER = "PhenoAI tile"
+"""Name of the layer to paint in."""
+
+OVERLAYS = ("labels", "prediction", "uncertainty")
+"""Names of the overlays, bottom first; the layers are called ``PhenoAI <name>``."""
+
+
+class LayerStack:
+    """Layers that are made once and then given other data: much faster than new ones.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where they are added.
+
+    Attributes
+    ----------
+    tile : napari.layers.Labels or None
+        The layer to paint in; its data are the array of the desk itself.
+    images : list of napari.layers.Image
+        One for a colour image, else one per channel.
+    overlays : dict of str to layer
+        By the names of `OVERLAYS`.
+    wanted : dict of str to bool
+        Which overlays the person wants to see.
+    """
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        self.viewer = viewer
+        self.tile: Labels | None = None
+        self.images: list[Image] = []
+        self.overlays: dict[str, Image | Labels] = {}
+        self.wanted = {"labels": True, "prediction": False, "uncertainty": False}
+
+    def show_picture(self, picture: Picture) -> None:
+        """Show the channels of `picture` in place of the former image."""
+        self.images = [layer for layer in self.images if layer in self.viewer.layers]
+        fits = len(self.images) == len(picture.channels)
+        if not fits or any(layer.rgb != picture.colour for layer in self.images):
+            self._remove(self.images)
+            self.images = [self._new_image(picture, item) for item in picture.channels]
+            for at, layer in enumerate(self.images):
+                self.viewer.layers.move(self.viewer.layers.index(layer), at)
+        for layer, channel in zip(self.images, picture.channels, strict=True):
+            layer.data = channel.pyramid.levels
+            layer.scale = (picture.scale, picture.scale)
+            layer.name = channel.name
+            layer.contrast_limits_range = _wider(channel.limits, layer.contrast_limits)
+            layer.contrast_limits = channel.limits
+            layer.contrast_limits_range = channel.limits
+
+    def show_overlays(self, overlays: Overlays, scale: float) -> None:
+        """Show `overlays` in place of the former ones."""
+        for name, pyramid in overlays.named().items():
+            layer = self.overlays.get(name)
+            if layer is None or layer not in self.viewer.layers:
+                make = self._new_heat if name == "uncertainty" else self._new_labels
+                layer = self.overlays[name] = make(f"PhenoAI {name}", pyramid.levels)
+            layer.data = pyramid.levels
+            layer.scale = (scale, scale)
+
+    def refresh_overlays(self) -> None:
+        """Draw the overlays anew, after other pixels were laid in."""
+        for layer in self.overlays.values():
+            layer.refresh(extent=False)
+
+    def show_tile(self, desk: Desk, scale: float) -> Labels:
+        """Lay the tile of `desk` on top, to be painted; its undo history is empty."""
+        if self.tile is None or self.tile not in self.viewer.layers:
+            self.tile = self._new_tile(desk)
+        layer = self.tile
+        mode = layer.mode
+        if layer.data is not desk.labels:
+            layer.data = desk.labels
+        layer.editable = False
+        layer.editable = True
+        layer.mode = mode
+        layer.scale = (scale, scale)
+        layer.translate = (desk.tile.y * scale, desk.tile.x * scale)
+        layer.refresh()
+        return layer
+
+    def hide_tile(self) -> None:
+        """Hide the layer to paint in while there is no tile."""
+        if self.tile is not None:
+            self.tile.visible = False
+
+    def style(
+        self,
+        scheme: ClassScheme,
+        *,
+        background_alpha: float,
+        opacity: float,
+        outline: bool,
+        hidden: bool,
+    ) -> None:
+        """Draw all label layers in the colours of `scheme`.
+
+        Parameters
+        ----------
+        scheme : ClassScheme
+            The classes.
+        background_alpha : float
+            Opacity of the background class in the layer to paint in.
+        opacity : float
+            Of all label layers, in [0, 1].
+        outline : bool
+            Whether the labels are drawn as outlines.
+        hidden : bool
+            Whether everything over the image is hidden.
+        """
+        for layer in (self.tile, self.overlays.get("labels"), self.overlays.get("prediction")):
+            if isinstance(layer, Labels):
+                alpha = background_alpha if layer is self.tile else 0.0
+                _colour(layer, scheme, alpha)
+                layer.opacity = opacity
+                layer.contour = 2 if outline or layer is self.overlays.get("prediction") else 0
+        for name, overlay in self.overlays.items():
+            overlay.visible = self.wanted[name] and not hidden
+        if self.tile is not None:
+            self.tile.visible = not hidden
+
+    def clear(self) -> None:
+        """Take all layers away."""
+        layers = [*self.images, *self.overlays.values()]
+        self._remove([*layers, self.tile] if self.tile is not None else layers)
+        self.tile, self.images, self.overlays = None, [], {}
+
+    def _remove(self, layers: list[Any]) -> None:
+        for layer in layers:
+            if layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+
+    def _new_image(self, picture: Picture, channel: PictureChannel) -> Image:
+        layer = Image(
+            channel.pyramid.levels,
+            rgb=picture.colour,
+            multiscale=True,
+            name=channel.name,
+            contrast_limits=channel.limits,
+            colormap=channel.tint,
+            blending="translucent" if picture.colour or len(picture.channels) == 1 else "additive",
+            visible=channel.visible,
+            interpolation2d="nearest",
+        )
+        self.viewer.add_layer(layer)
+        return layer
+
+    def _new_labels(self, name: str, levels: list[Any]) -> Labels:
+        layer = Labels(levels, multiscale=True, name=name)
+        layer.editable = False
+        self.viewer.add_layer(layer)
+        return layer
+
+    def _new_heat(self, name: str, levels: list[Any]) -> Image:
+        layer = Image(
+            levels,
+            multiscale=True,
+            name=name,
+            rgb=False,
+            contrast_limits=(0, 254),
+            colormap="magma",
+            blending="additive",
+            opacity=0.6,
+        )
+        self.viewer.add_layer(layer)
+        return layer
+
+    def _new_tile(self, desk: Desk) -> Labels:
+        layer = Labels(desk.labels, name=TILE_LAYER)
+        layer.brush_size = max(3, round(desk.tile.width / 20))
+        layer.bounding_box.visible = True
+        layer.bounding_box.points = False
+        layer.bounding_box.line_color = ACCENT
+        layer.bounding_box.line_thickness = 2
+        layer.mode = "paint"
+        self.viewer.add_layer(layer)
+        return layer
+
+
+def _colour(layer: Labels, scheme: ClassScheme, background_alpha: float) -> None:
+    colours = class_colours(scheme, background_alpha=background_alpha)
+    if layer.metadata.get("colours") != colours:
+        layer.metadata["colours"] = colours
+        layer.colormap = DirectLabelColormap(color_dict=colours)
+
+
+def _wider(one: tuple[float, float], other: list[float]) -> tuple[float, float]:
+    return min(one[0], other[0]), max(one[1], other[1])

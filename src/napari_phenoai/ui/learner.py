@@ -1,0 +1,168 @@
+"""The learning side of a session: which model serves, and the training of the next."""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_phenoai.core.ports import TrainSettings
+from napari_phenoai.core.records import RoundRecord
+from napari_phenoai.errors import JobError
+from napari_phenoai.jobs.job import Job, JobState
+from napari_phenoai.jobs.process import process_work
+from napari_phenoai.loop.child import command
+from napari_phenoai.loop.models import load_predictor
+from napari_phenoai.ui.standing import Standing, next_family
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_phenoai.core.ports import Predictor
+    from napari_phenoai.core.progress import Work
+    from napari_phenoai.io.project import Project
+    from napari_phenoai.ui.background import Background
+
+__all__ = ["Learner", "training_work"]
+
+_AUTO = "auto-train"
+
+
+def training_work(project: Project, settings: TrainSettings, author: str) -> Work[RoundRecord]:
+    """Train, evaluate and record a round in a child process.
+
+    Returns
+    -------
+    RoundRecord
+        The new link of the audit trail.
+    """
+    argv = command(project.path, settings, author=author)
+    result = yield from process_work(argv, log=project.path / "training.log")
+    return RoundRecord.model_validate(result)
+
+
+class Learner:
+    """The models of one open project: the one that serves, and at most one in training.
+
+    Parameters
+    ----------
+    project : Project
+        Open; closed by the caller.
+    background : Background
+        Lanes ``tiles`` and ``writes`` are used.
+    run : callable
+        Starts and tracks a `Job`.
+    author : str
+        Who trains.
+    """
+
+    loaded = Signal(object)
+    trained = Signal()
+    failed = Signal(object)
+    auto_changed = Signal(bool)
+
+    def __init__(
+        self,
+        project: Project,
+        background: Background,
+        run: Callable[[Job[RoundRecord]], object],
+        author: str,
+    ) -> None:
+        self.project = project
+        self.author = author
+        self.device = "auto"
+        self.training: Job[RoundRecord] | None = None
+        self._auto = project.ledger.get_setting(_AUTO) != "off"
+        self._background = background
+        self._run = run
+        self._closed = False
+        self._not_before = 0
+        self._teaching = 0
+
+    @property
+    def auto(self) -> bool:
+        """Whether a training starts by itself after enough reviewed tiles."""
+        return self._auto
+
+    def set_auto(self, auto: bool) -> None:
+        """Switch automatic training on or off; kept in the project."""
+        self._auto = auto
+        setting = "on" if auto else "off"
+        self._background.do("writes", partial(self.project.ledger.set_setting, _AUTO, setting))
+        self.auto_changed.emit(auto)
+
+    def load(self, standing: Standing) -> None:
+        """Load the served model in the background; `loaded` hands it over."""
+        if standing.served is None:
+            self.loaded.emit(None)
+            return
+        self._background.do(
+            "tiles",
+            partial(load_predictor, self.project, standing.served.id, device=self.device),
+            then=self._on_loaded,
+            otherwise=self.failed.emit,
+        )
+
+    def train(self, settings: TrainSettings) -> None:
+        """Start a training, unless one is running.
+
+        Raises
+        ------
+        JobError
+            If one is running.
+        """
+        if self.training is not None:
+            hint = "Wait for it, or stop it first."
+            raise JobError("A training is running already.", hint=hint)
+        work = training_work(self.project, settings, self.author)
+        job = Job("Training", work, kind="train")
+        self.training = job
+        job.ended.connect(self._on_ended, thread="main")
+        self._run(job)
+
+    def suited_family(self, standing: Standing) -> str:
+        """Return the family of model that fits the number of reviewed tiles."""
+        enough = standing.teaching >= self.project.spec.train_after
+        return "unet" if enough and _has_torch() else "forest"
+
+    def cancel(self) -> None:
+        """Stop the training, if one is running; nothing that exists is lost."""
+        if self.training is not None:
+            self.training.cancel()
+
+    def consider(self, standing: Standing) -> None:
+        """Start a training by itself when there is enough new work.
+
+        After a training that failed or was stopped, as many tiles must be reviewed
+        again before the next one starts by itself.
+        """
+        self._teaching = standing.teaching
+        idle = self._auto and self.training is None and not self._closed
+        if not idle or standing.teaching < self._not_before:
+            return
+        after = self.project.spec.train_after
+        family = next_family(standing, train_after=after, network=_has_torch())
+        if family is not None:
+            self.train(TrainSettings(family=family, device=self.device))
+
+    def close(self) -> None:
+        """Stop the training and drop answers that are still under way."""
+        self._closed = True
+        self.cancel()
+
+    def _on_loaded(self, predictor: Predictor) -> None:
+        if not self._closed:
+            self.loaded.emit(predictor)
+
+    def _on_ended(self, job: Job[RoundRecord]) -> None:
+        self.training = None
+        if job.state is not JobState.DONE:
+            self._not_before = self._teaching + self.project.spec.train_after
+        if job.state is JobState.DONE and not self._closed:
+            self.trained.emit()
+
+
+def _has_torch() -> bool:
+    return find_spec("torch") is not None

@@ -1,0 +1,301 @@
+"""The Learning dock: is the model good yet, and the next training."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psygnal.qt import start_emitting_from_queue
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_phenoai.core.advice import truth_sentence
+from napari_phenoai.core.geometry import Tile
+from napari_phenoai.core.records import QueueItem
+from napari_phenoai.core.series import epoch_series
+from napari_phenoai.io.files import write_atomic
+from napari_phenoai.loop.models import promote, roll_back
+from napari_phenoai.ui.curves import Curves
+from napari_phenoai.ui.job_watch import JobWatch
+from napari_phenoai.ui.jobs_strip import JobsStrip
+from napari_phenoai.ui.learning_data import (
+    LearningData,
+    curves_csv,
+    read_epochs,
+    read_learning,
+)
+from napari_phenoai.ui.models_list import ModelsList
+from napari_phenoai.ui.palette import PAPER, style_of
+from napari_phenoai.ui.plot_view import render_png
+from napari_phenoai.ui.preferences import preferences
+from napari_phenoai.ui.session import session_of
+from napari_phenoai.ui.train_box import TrainBox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import napari.viewer
+
+    from napari_phenoai.core.series import EpochPoint
+    from napari_phenoai.io.project import Project
+
+__all__ = ["LearningDock"]
+
+_LANE = "learning"
+_LIVE_MS = 500
+_NO_PROJECT = "Open a project to see how its models learn."
+
+
+class LearningDock(QWidget):
+    """Trains, shows the curves and the models, and lets one of them serve.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose session is shown.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._session = session_of(viewer)
+        self._data = LearningData()
+        self._watch: JobWatch | None = None
+        self._live: list[Mapping[str, object]] = []
+        self._shown: str | None = None
+        self.truth = QLabel()
+        self.truth.setWordWrap(True)
+        self.truth.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.train_box = TrainBox(preferences().device)
+        self.jobs = JobsStrip(self._session)
+        self.curves = Curves(self._session.background, style_of(viewer))
+        self.models = ModelsList()
+        self.csv_button = QPushButton("Save table ...")
+        self.csv_button.setToolTip("Save all curves as a CSV file, one value per row")
+        self.png_button = QPushButton("Save picture ...")
+        self.png_button.setToolTip("Save the curves as a PNG picture")
+        self._timer = QTimer(self)
+        self._timer.setInterval(_LIVE_MS)
+        self._timer.timeout.connect(self._grow)
+        self._compose()
+        self._connect()
+        start_emitting_from_queue()
+        self._on_project()
+
+    def train(self) -> None:
+        """Start a training with what is chosen."""
+        self._session.train(self.train_box.settings())
+
+    def save_table(self, path: Path) -> None:
+        """Write all curves to a CSV file, in the background."""
+        project = self._session.project
+        if project is not None:
+            self._do(lambda: write_atomic(path, curves_csv(project).encode()))
+
+    def save_picture(self, path: Path) -> None:
+        """Write the curves to a PNG file, in the background."""
+        drawings = self.curves.drawings()
+        self._do(lambda: write_atomic(path, render_png(drawings, PAPER)))
+
+    def _compose(self) -> None:
+        exports = QHBoxLayout()
+        exports.addWidget(self.csv_button)
+        exports.addWidget(self.png_button)
+        lower = QWidget()
+        below = QVBoxLayout(lower)
+        below.setContentsMargins(0, 0, 0, 0)
+        below.addWidget(self.models)
+        below.addLayout(exports)
+        self.split = QSplitter(Qt.Orientation.Vertical)
+        self.split.addWidget(self.curves)
+        self.split.addWidget(lower)
+        self.split.setChildrenCollapsible(False)
+        self.split.setStretchFactor(0, 3)
+        self.split.setStretchFactor(1, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.setSpacing(6)
+        layout.addWidget(self.truth)
+        layout.addWidget(self.train_box)
+        layout.addWidget(self.jobs)
+        layout.addWidget(self.split, stretch=1)
+        self.setMinimumWidth(300)
+
+    def _connect(self) -> None:
+        session, box = self._session, self.train_box
+        session.project_changed.connect(self._on_project)
+        session.models_changed.connect(self._read)
+        session.reviews_changed.connect(self._read)
+        session.standing_changed.connect(self._on_standing)
+        session.jobs_changed.connect(self._on_jobs)
+        box.train_wanted.connect(self.train)
+        box.stop_wanted.connect(session.cancel_training)
+        box.auto_changed.connect(self._set_auto)
+        box.after_changed.connect(self._set_after)
+        self.models.chosen.connect(self._on_chosen)
+        self.models.promote_wanted.connect(self._promote)
+        self.models.roll_back_wanted.connect(self._roll_back)
+        self.curves.model_pointed.connect(self.models.select)
+        self.curves.tile_pointed.connect(self._open_tile)
+        self.csv_button.clicked.connect(self._ask_table)
+        self.png_button.clicked.connect(self._ask_picture)
+        self._viewer.events.theme.connect(self._on_theme)
+
+    # --- what the session says
+
+    def _on_project(self) -> None:
+        project = self._session.project
+        for part in (self.train_box, self.split):
+            part.setEnabled(project is not None)
+        self._shown, self._live = None, []
+        if project is None:
+            self._show(LearningData())
+            self.truth.setText(_NO_PROJECT)
+            return
+        learner = self._session.learner
+        auto = learner is not None and learner.auto
+        self.train_box.set_auto(auto=auto, after=project.spec.train_after)
+        self._on_jobs()
+        self._read()
+
+    def _on_standing(self) -> None:
+        standing = self._session.standing
+        self.train_box.show_model(standing.served)
+        if self._session.project is None:
+            return
+        sentence = truth_sentence(standing.evaluation)
+        if standing.served is None:
+            sentence = "No model serves yet"
+        new = f"{standing.new} new" if standing.new else "none new"
+        self.truth.setText(
+            f"<b>{sentence[0].upper()}{sentence[1:]}</b><br>"
+            f"{standing.teaching} reviewed tiles, {new} since the last training"
+        )
+
+    def _on_jobs(self) -> None:
+        job = self._session.training
+        self.train_box.set_running(running=job is not None)
+        watched = self._watch.job if self._watch else None
+        if job is not None and job is not watched:
+            self._watch, self._live = JobWatch(job), []
+            self.curves.set_epochs((), running=True)
+            self.curves.show_training()
+            self._timer.start()
+        if job is None and self._watch is not None:
+            self._grow()
+            self._watch = None
+            self._timer.stop()
+            self.curves.set_epochs(epoch_series(self._live), running=False)
+
+    def _grow(self) -> None:
+        news = self._watch.take_data() if self._watch else []
+        if news:
+            self._live += news
+            self.curves.set_epochs(epoch_series(self._live), running=True)
+
+    def _on_theme(self) -> None:
+        self.curves.set_style(style_of(self._viewer))
+
+    # --- what was read
+
+    def _read(self) -> None:
+        project = self._session.project
+        if project is not None:
+            answer = partial(self._on_read, project)
+            self._do(partial(read_learning, project), then=answer)
+
+    def _on_read(self, project: Project, data: LearningData) -> None:
+        if project is self._session.project:
+            self._show(data)
+
+    def _show(self, data: LearningData) -> None:
+        self._data = data
+        self.models.set_data(data)
+        self.curves.set_data(data)
+        if self.models.selected is None and data.newest is not None and not self._live:
+            self._read_epochs(data.newest)
+        elif not data.cards and self._watch is None:
+            self.curves.set_epochs((), running=False)
+
+    def _on_chosen(self, model: str) -> None:
+        self.curves.set_chosen(model)
+        self._read_epochs(model)
+
+    def _read_epochs(self, model: str) -> None:
+        project = self._session.project
+        if project is None or model == self._shown or self._watch is not None:
+            return
+        self._shown = model
+        work = partial(read_epochs, project, model)
+        self._do(work, then=partial(self._on_epochs, model))
+
+    def _on_epochs(self, model: str, epochs: tuple[EpochPoint, ...]) -> None:
+        if model == self._shown and self._watch is None:
+            self.curves.set_epochs(epochs, running=False)
+
+    # --- what the person wants
+
+    def _set_auto(self, auto: bool) -> None:
+        if self._session.learner is not None:
+            self._session.learner.set_auto(auto)
+
+    def _set_after(self, after: int) -> None:
+        project = self._session.project
+        if project is not None:
+            self._do(partial(project.update, train_after=after))
+
+    def _promote(self, model: str) -> None:
+        project = self._session.project
+        if project is not None:
+            self._change(partial(promote, project, model, self._session.author))
+
+    def _roll_back(self) -> None:
+        project = self._session.project
+        if project is not None:
+            self._change(partial(roll_back, project, self._session.author))
+
+    def _change(self, change: Callable[[], object]) -> None:
+        session = self._session
+        session.background.do(
+            "writes",
+            change,
+            then=lambda _: session.models_edited(),
+            otherwise=session.error_raised.emit,
+        )
+
+    def _open_tile(self, key: str) -> None:
+        found = [item for item in self._session.queue if item.tile == key]
+        self._session.open_item(
+            found[0] if found else QueueItem(tile=Tile.from_key(key).key, position=0)
+        )
+
+    def _ask_table(self) -> None:
+        path = self._ask("Save the curves as a table", "curves.csv", "Table (*.csv)")
+        if path is not None:
+            self.save_table(path)
+
+    def _ask_picture(self) -> None:
+        path = self._ask("Save the curves as a picture", "curves.png", "Picture (*.png)")
+        if path is not None:
+            self.save_picture(path)
+
+    def _ask(self, title: str, name: str, kind: str) -> Path | None:
+        path, _ = QFileDialog.getSaveFileName(self, title, name, kind)
+        return Path(path) if path else None
+
+    def _do(self, work: object, then: object = None) -> None:
+        background = self._session.background
+        failed = self._session.error_raised.emit
+        if then is None:
+            background.do(_LANE, work, otherwise=failed)  # type: ignore[arg-type]
+        else:
+            background.do(_LANE, work, then=then, otherwise=failed)  # type: ignore[arg-type]

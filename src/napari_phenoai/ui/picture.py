@@ -1,0 +1,170 @@
+"""Pictures: one plane of an image made ready for a viewer, without making it wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_phenoai.ui.pyramid import PatientPyramid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_phenoai.core.ports import ImageSource
+    from napari_phenoai.io.project import Project
+    from napari_phenoai.ui.pyramid import BlockReader
+
+__all__ = ["Picture", "PictureChannel", "is_colour", "open_picture", "read_lazily"]
+
+_TINTS = ("gray", "green", "magenta", "cyan", "yellow", "red", "blue")
+_SAMPLE_PX = 1024
+
+
+@dataclass(frozen=True)
+class PictureChannel:
+    """What becomes one image layer: a colour image or one channel.
+
+    ``limits`` are the values drawn black and white.
+    """
+
+    name: str
+    pyramid: PatientPyramid
+    limits: tuple[float, float]
+    tint: str
+    visible: bool
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One plane of one image of a project, ready to be shown.
+
+    ``pixel_um`` is the edge length of a pixel; None where it is not known.
+    """
+
+    image: str
+    z: int
+    shape: tuple[int, int]
+    pixel_um: float | None
+    colour: bool
+    channels: tuple[PictureChannel, ...]
+
+    @property
+    def scale(self) -> float:
+        """World units per pixel: micrometres, or pixels where the size is not known."""
+        return self.pixel_um or 1.0
+
+    def close(self) -> None:
+        """Let go of the blocks in memory."""
+        for channel in self.channels:
+            channel.pyramid.release()
+
+
+def is_colour(source: ImageSource) -> bool:
+    """Tell whether the channels of an image are red, green and blue (and opacity)."""
+    names = {name.strip().lower() for name in source.channels if name.strip()}
+    usual = names <= {"red", "green", "blue", "alpha", "r", "g", "b", "a", "rgb", "opacity"}
+    return source.shape[1] in (3, 4) and usual and source.dtype in (np.uint8, np.uint16)
+
+
+def read_lazily(level: Any, *key: Any) -> NDArray[Any]:
+    """Return a part of a lazy array, computed in this thread."""
+    part = level[key]
+    compute = getattr(part, "compute", None)
+    return np.asarray(compute(scheduler="synchronous") if compute else part)
+
+
+def open_picture(project: Project, image: str, z: int, reader: BlockReader) -> Picture:
+    """Open an image of `project` and look at its values; takes long for a remote one."""
+    source, record = project.source(image), project.image(image)
+    levels = list(source.levels)
+    colour = is_colour(source)
+    count = 3 if colour else source.shape[1]
+    limits = _limits(levels[-1], z, count, source.dtype)
+    if colour:
+        white = (float(min(low for low, _ in limits)), float(max(high for _, high in limits)))
+        channels = [_colour_channel(record.name, levels, z, source.dtype, white, reader)]
+    else:
+        names = source.channels if len(source.channels) == count else ("",) * count
+        channels = [
+            _plain_channel(_channel_name(record.name, names[at], at, count), levels, z, at, reader)
+            for at in range(count)
+        ]
+        channels = [
+            _finished(channel, limits[at], at, count) for at, channel in enumerate(channels)
+        ]
+    return Picture(image, z, record.plane, record.pixel_um, colour, tuple(channels))
+
+
+def _channel_name(image: str, name: str, at: int, count: int) -> str:
+    return image if count == 1 else f"{image} {name or f'channel {at + 1}'}"
+
+
+def _finished(
+    channel: PictureChannel, limits: tuple[float, float], at: int, count: int
+) -> PictureChannel:
+    tint = "gray" if count == 1 else _TINTS[1 + at % (len(_TINTS) - 1)]
+    return PictureChannel(channel.name, channel.pyramid, limits, tint, at < 3)
+
+
+def _plain_channel(
+    name: str, levels: Sequence[Any], z: int, at: int, reader: BlockReader
+) -> PictureChannel:
+    def read(level: int, rows: slice, columns: slice) -> NDArray[Any]:
+        return read_lazily(levels[level], z, at, rows, columns)
+
+    pyramid = PatientPyramid(_planes(levels), levels[0].dtype, read, reader)
+    return PictureChannel(name, pyramid, (0, 1), "gray", visible=True)
+
+
+def _colour_channel(
+    name: str,
+    levels: Sequence[Any],
+    z: int,
+    dtype: np.dtype[Any],
+    limits: tuple[float, float],
+    reader: BlockReader,
+) -> PictureChannel:
+    convert = partial(_to_bytes, limits=limits) if dtype != np.uint8 else _unchanged
+
+    def read(level: int, rows: slice, columns: slice) -> NDArray[Any]:
+        pixels = read_lazily(levels[level], z, slice(0, 3), rows, columns)
+        return convert(np.moveaxis(pixels, 0, -1))
+
+    pyramid = PatientPyramid(_planes(levels), np.dtype(np.uint8), read, reader, samples=3)
+    return PictureChannel(name, pyramid, (0, 255), "gray", visible=True)
+
+
+def _planes(levels: Sequence[Any]) -> list[tuple[int, int]]:
+    return [(level.shape[-2], level.shape[-1]) for level in levels]
+
+
+def _limits(level: Any, z: int, count: int, dtype: np.dtype[Any]) -> list[tuple[float, float]]:
+    if dtype == np.uint8:
+        return [(0.0, 255.0)] * count
+    step_y, step_x = (max(1, size // _SAMPLE_PX) for size in level.shape[-2:])
+    rows, columns = slice(None, None, step_y), slice(None, None, step_x)
+    sample = read_lazily(level, z, slice(0, count), rows, columns)
+    return [_range(channel) for channel in sample]
+
+
+def _range(values: NDArray[Any]) -> tuple[float, float]:
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = np.percentile(finite, (0.2, 99.8))
+    return float(low), float(max(high, low + np.finfo(np.float32).eps, low + abs(low) * 1e-6))
+
+
+def _to_bytes(pixels: NDArray[Any], limits: tuple[float, float]) -> NDArray[np.uint8]:
+    low, high = limits
+    scaled = (pixels.astype(np.float32) - low) * (255 / (high - low))
+    return scaled.clip(0, 255).astype(np.uint8)
+
+
+def _unchanged(pixels: NDArray[Any]) -> NDArray[Any]:
+    return pixels

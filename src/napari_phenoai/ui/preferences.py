@@ -1,0 +1,80 @@
+"""What the person set on napari's settings page, under Preferences > Plugins > PhenoAI."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from dataclasses import dataclass
+
+__all__ = ["PLUGIN", "Preferences", "preferences", "remember_reader"]
+
+PLUGIN = "napari-phenoai"
+"""Name of the distribution, and of the plugin."""
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """Choices that hold for this computer; none of them is a secret.
+
+    Parameters
+    ----------
+    author : str
+        Written into decisions and models; empty stands for the account's name.
+    auto_train : bool
+        Whether new projects train by themselves.
+    train_after : int
+        After how many reviewed tiles new projects do so.
+    heldout_share : float
+        Share of the queue, in [0, 0.5], that new projects never train on.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    author: str = ""
+    auto_train: bool = True
+    train_after: int = 6
+    heldout_share: float = 0.2
+    device: str = "auto"
+
+    @property
+    def signature(self) -> str:
+        """The author's name, or else that of the account."""
+        return self.author.strip() or _account()
+
+
+def preferences() -> Preferences:
+    """Return what is set; the defaults where napari does not know this plugin."""
+    from napari.settings import get_plugin_settings
+
+    try:
+        work = get_plugin_settings(PLUGIN).work
+    except KeyError:
+        return Preferences()
+    return Preferences(
+        author=work.author,
+        auto_train=work.auto_train,
+        train_after=work.train_after,
+        heldout_share=work.heldout_share,
+        device=work.device,
+    )
+
+
+def remember_reader() -> None:
+    """Let napari open folders called ``*.phenoai`` with this plugin, without asking.
+
+    Nothing is changed where the person has chosen a reader for them already. napari
+    lists the choice under Preferences > Plugins, where it can be taken back.
+    """
+    from napari.settings import get_settings
+
+    pattern = f"*.phenoai{os.sep}"
+    plugins = get_settings().plugins
+    if pattern not in plugins.extension2reader:
+        plugins.extension2reader = {**plugins.extension2reader, pattern: PLUGIN}
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

@@ -1,0 +1,315 @@
+"""Image pyramids that never make a viewer wait: coarse at once, fine when it has come."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_phenoai.core.geometry import Tile
+
+__all__ = ["BlockReader", "PatientLevel", "PatientPyramid"]
+
+_BLOCK_PX = 512
+_MEMORY_BYTES = 256 * 2**20
+
+_Key = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A half-open rectangle at one level."""
+
+    y0: int
+    y1: int
+    x0: int
+    x1: int
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """Yield row and column of every block that the rectangle touches."""
+        for row in range(self.y0 // _BLOCK_PX, -(-self.y1 // _BLOCK_PX)):
+            for column in range(self.x0 // _BLOCK_PX, -(-self.x1 // _BLOCK_PX)):
+                yield row, column
+
+
+class BlockReader:
+    """Threads that read blocks, the last one asked for first."""
+
+    def __init__(self, threads: int = 2) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="phenoai-blocks")
+        self._stack: list[Callable[[], None]] = []
+
+    def ask(self, read: Callable[[], None]) -> None:
+        """Run `read` in a thread, before everything that was asked for earlier."""
+        self._stack.append(read)
+        self._pool.submit(self._next)
+
+    def shutdown(self) -> None:
+        """Stop the threads after the reads that have begun."""
+        self._stack.clear()
+        self._pool.shutdown(wait=True)
+
+    def _next(self) -> None:
+        try:
+            read = self._stack.pop()
+        except IndexError:
+            return
+        read()
+
+
+class PatientPyramid:
+    """One plane of a multiscale image, cached in blocks that threads fetch.
+
+    Indexing a level returns at once. Blocks that are not here yet are filled from
+    a coarser level, or with 0; `arrived` tells when more of them have come.
+
+    Parameters
+    ----------
+    shapes : sequence of (int, int)
+        Rows and columns of each level, from full resolution downwards.
+    dtype : numpy dtype
+        Of the pixels as `read` returns them.
+    read : callable
+        ``read(level, rows, columns)`` with two slices returns an array
+        ``(y, x)`` or ``(y, x, samples)``; runs in a thread.
+    reader : BlockReader
+        Whose threads are used.
+    samples : int or None
+        Colour samples per pixel; None for a plain plane.
+
+    Attributes
+    ----------
+    inlay : (Tile, ndarray) or None
+        Pixels that are shown in place of those of the image, shape ``(y, x)``.
+    """
+
+    arrived = Signal(object)
+    failed = Signal(object)
+
+    def __init__(
+        self,
+        shapes: Sequence[tuple[int, int]],
+        dtype: np.dtype[Any],
+        read: Callable[[int, slice, slice], NDArray[Any]],
+        reader: BlockReader,
+        *,
+        samples: int | None = None,
+    ) -> None:
+        self.shapes = tuple(shapes)
+        self.dtype = np.dtype(dtype)
+        self.samples = samples
+        self.inlay: tuple[Tile, NDArray[Any]] | None = None
+        self._read = read
+        self._reader = reader
+        self._lock = Lock()
+        self._blocks: OrderedDict[_Key, NDArray[Any]] = OrderedDict()
+        self._asked: set[_Key] = set()
+        self._stale: set[_Key] = set()
+        self._bytes = 0
+        self._failed = False
+
+    @property
+    def levels(self) -> list[PatientLevel]:
+        """Array-likes for a multiscale layer."""
+        return [PatientLevel(self, index) for index in range(len(self.shapes))]
+
+    @property
+    def pending(self) -> bool:
+        """Whether blocks are on the way."""
+        return bool(self._asked)
+
+    def forget(self, tile: Tile | None = None) -> None:
+        """Read the blocks under `tile` anew when they are next looked at; all without one.
+
+        Until they have come, the old ones are shown.
+        """
+        with self._lock:
+            self._stale |= {key for key in self._blocks if tile is None or self._touches(key, tile)}
+
+    def release(self) -> None:
+        """Let go of all blocks in memory."""
+        with self._lock:
+            self._blocks.clear()
+            self._bytes = 0
+
+    def window(self, level: int, rows: slice, columns: slice) -> NDArray[Any]:
+        """Return pixels of a rectangle at `level` as far as they are known."""
+        height, width = self.shapes[level]
+        y0, y1, _ = rows.indices(height)
+        x0, x1, _ = columns.indices(width)
+        window = _Window(y0, max(y0, y1), x0, max(x0, x1))
+        lacking = [block for block in window.blocks() if not self._has(level, *block)]
+        pixels = self._rough(level, window) if lacking else self._empty(window)
+        self._paste(level, window, pixels)
+        self._request(level, window)
+        if self.inlay is not None:
+            self._lay_in(level, window, pixels, *self.inlay)
+        return pixels
+
+    def _has(self, level: int, row: int, column: int) -> bool:
+        return (level, row, column) in self._blocks
+
+    def _lay_in(
+        self, level: int, window: _Window, pixels: NDArray[Any], tile: Tile, values: NDArray[Any]
+    ) -> None:
+        scale_y = self.shapes[0][0] / self.shapes[level][0]
+        scale_x = self.shapes[0][1] / self.shapes[level][1]
+        y0, y1 = _overlap(tile.y, tile.y1, scale_y, window.y0, window.y1)
+        x0, x1 = _overlap(tile.x, tile.x1, scale_x, window.x0, window.x1)
+        rows = (np.arange(y0, y1) * scale_y).astype(int).clip(tile.y, tile.y1 - 1) - tile.y
+        columns = (np.arange(x0, x1) * scale_x).astype(int).clip(tile.x, tile.x1 - 1) - tile.x
+        target = (slice(y0 - window.y0, y1 - window.y0), slice(x0 - window.x0, x1 - window.x0))
+        pixels[target] = values[rows[:, None], columns[None, :]]
+
+    def _known(self, level: int, window: _Window) -> NDArray[Any]:
+        pixels = self._empty(window)
+        self._paste(level, window, pixels)
+        return pixels
+
+    def _empty(self, window: _Window) -> NDArray[Any]:
+        shape: tuple[int, ...] = (window.y1 - window.y0, window.x1 - window.x0)
+        return np.zeros(shape if self.samples is None else (*shape, self.samples), self.dtype)
+
+    def _paste(self, level: int, window: _Window, pixels: NDArray[Any]) -> None:
+        for row, column in window.blocks():
+            with self._lock:
+                block = self._blocks.get((level, row, column))
+                if block is None:
+                    continue
+                self._blocks.move_to_end((level, row, column))
+            top, left = row * _BLOCK_PX, column * _BLOCK_PX
+            y0, y1 = max(window.y0, top), min(window.y1, top + block.shape[0])
+            x0, x1 = max(window.x0, left), min(window.x1, left + block.shape[1])
+            target = (slice(y0 - window.y0, y1 - window.y0), slice(x0 - window.x0, x1 - window.x0))
+            pixels[target] = block[y0 - top : y1 - top, x0 - left : x1 - left]
+
+    def _rough(self, level: int, window: _Window) -> NDArray[Any]:
+        for coarse in range(level + 1, len(self.shapes)):
+            scale_y = self.shapes[coarse][0] / self.shapes[level][0]
+            scale_x = self.shapes[coarse][1] / self.shapes[level][1]
+            part = _Window(
+                int(window.y0 * scale_y),
+                min(self.shapes[coarse][0], math.ceil(window.y1 * scale_y)),
+                int(window.x0 * scale_x),
+                min(self.shapes[coarse][1], math.ceil(window.x1 * scale_x)),
+            )
+            if all(self._has(coarse, *block) for block in part.blocks()):
+                known = self._known(coarse, part)
+                rows = (np.arange(window.y0, window.y1) * scale_y).astype(int) - part.y0
+                columns = (np.arange(window.x0, window.x1) * scale_x).astype(int) - part.x0
+                rows, columns = rows.clip(0, len(known) - 1), columns.clip(0, known.shape[1] - 1)
+                return known[rows[:, None], columns[None, :]]
+        return self._empty(window)
+
+    def _request(self, level: int, window: _Window) -> None:
+        for row, column in window.blocks():
+            key = (level, row, column)
+            wanted = key in self._stale or not self._has(*key)
+            if wanted and key not in self._asked and not self._failed:
+                self._asked.add(key)
+                self._stale.discard(key)
+                self._reader.ask(partial(self._fetch, key))
+
+    def _fetch(self, key: _Key) -> None:
+        level, row, column = key
+        height, width = self.shapes[level]
+        rows = slice(row * _BLOCK_PX, min(height, (row + 1) * _BLOCK_PX))
+        columns = slice(column * _BLOCK_PX, min(width, (column + 1) * _BLOCK_PX))
+        try:
+            block = np.ascontiguousarray(self._read(level, rows, columns))
+        except Exception as error:  # noqa: BLE001 - handed to the listener whole
+            self._failed = True
+            self._asked.discard(key)
+            self.failed.emit(error)
+            return
+        self._keep(key, block)
+        self.arrived.emit(self)
+
+    def _keep(self, key: _Key, block: NDArray[Any]) -> None:
+        last = len(self.shapes) - 1
+        with self._lock:
+            self._asked.discard(key)
+            former = self._blocks.pop(key, None)
+            self._blocks[key] = block
+            self._bytes += block.nbytes - (0 if former is None else former.nbytes)
+            for other in [key for key in self._blocks if key[0] != last]:
+                if self._bytes <= _MEMORY_BYTES:
+                    break
+                self._bytes -= self._blocks.pop(other).nbytes
+
+    def _touches(self, key: _Key, tile: Tile) -> bool:
+        level, row, column = key
+        scale_y = self.shapes[0][0] / self.shapes[level][0]
+        scale_x = self.shapes[0][1] / self.shapes[level][1]
+        y0, x0 = row * _BLOCK_PX * scale_y, column * _BLOCK_PX * scale_x
+        below = tile.y < y0 + _BLOCK_PX * scale_y and tile.x < x0 + _BLOCK_PX * scale_x
+        return below and tile.y1 > y0 and tile.x1 > x0
+
+
+class PatientLevel:
+    """One level of a `PatientPyramid`, as much an array as a viewer needs."""
+
+    def __init__(self, pyramid: PatientPyramid, level: int) -> None:
+        self._pyramid = pyramid
+        self._level = level
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows, columns and, for a colour image, samples."""
+        plane = self._pyramid.shapes[self._level]
+        samples = self._pyramid.samples
+        return plane if samples is None else (*plane, samples)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the pixel values."""
+        return self._pyramid.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        parts = key if isinstance(key, tuple) else (key,)
+        parts = tuple(part for part in parts if part is not Ellipsis)
+        parts += (slice(None),) * (self.ndim - len(parts))
+        rows, columns = (_as_slice(part) for part in parts[:2])
+        pixels = self._pyramid.window(self._level, rows, columns)
+        return pixels[tuple(0 if not isinstance(p, slice) else slice(None) for p in parts[:2])][
+            _rest(parts)
+        ]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        pixels = self[:, :]
+        return pixels if dtype is None else pixels.astype(dtype)
+
+
+def _overlap(start: int, stop: int, scale: float, low: int, high: int) -> tuple[int, int]:
+    first = min(max(round(start / scale), low), high)
+    return first, max(first, min(round(stop / scale), high))
+
+
+def _as_slice(part: Any) -> slice:
+    return part if isinstance(part, slice) else slice(int(part), int(part) + 1)
+
+
+def _rest(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (Ellipsis, *parts[2:])

@@ -1,0 +1,73 @@
+"""Draws layers anew when more of their pixels have come, not too often."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from napari_phenoai.ui.pyramid import PatientPyramid
+
+__all__ = ["Refresher"]
+
+_PAUSE_MS = 40
+
+
+class Refresher(QObject):
+    """Refreshes each layer whose pyramid got new blocks, at most 25 times a second.
+
+    Parameters
+    ----------
+    parent : QObject
+        Owner of this object and its timer.
+    """
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._watched: dict[int, tuple[PatientPyramid, Layer]] = {}
+        self._dirty: set[int] = set()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_PAUSE_MS)
+        self._timer.timeout.connect(self._refresh)
+
+    def watch(self, pyramid: PatientPyramid, layer: Layer) -> None:
+        """Refresh `layer` from now on when `pyramid` has news; end what it watched before."""
+        self.forget(layer)
+        self._watched[id(layer)] = (pyramid, layer)
+        pyramid.arrived.connect(self._hear, thread="main")
+
+    def forget(self, layer: Layer) -> None:
+        """Stop watching for `layer`."""
+        pyramid, _ = self._watched.pop(id(layer), (None, None))
+        others = any(other is pyramid for other, _ in self._watched.values())
+        if pyramid is not None and not others:
+            pyramid.arrived.disconnect(self._hear, missing_ok=True)
+
+    def stop(self) -> None:
+        """Stop watching for all layers."""
+        for _, layer in list(self._watched.values()):
+            self.forget(layer)
+        self._timer.stop()
+
+    def soon(self, layer: Any) -> None:
+        """Refresh `layer` at the next beat."""
+        self._dirty.add(id(layer))
+        self._start()
+
+    def _hear(self, pyramid: PatientPyramid) -> None:
+        self._dirty |= {key for key, (other, _) in self._watched.items() if other is pyramid}
+        self._start()
+
+    def _start(self) -> None:
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def _refresh(self) -> None:
+        dirty, self._dirty = self._dirty, set()
+        for key in dirty:
+            if key in self._watched:
+                self._watched[key][1].refresh(extent=False)

@@ -1,0 +1,316 @@
+"""The reviewer's side of a session: which tile is on the desk, and what is decided."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_phenoai.errors import InputError, PhenoError
+from napari_phenoai.loop.review import WorkClock, decide
+from napari_phenoai.ui.desk import Decision, Desk, open_desk
+from napari_phenoai.ui.drafts import drop_draft, save_draft
+
+if TYPE_CHECKING:
+    from napari_phenoai.core.geometry import Tile
+    from napari_phenoai.core.ports import Predictor
+    from napari_phenoai.core.records import QueueItem, Review, Verdict
+    from napari_phenoai.io.project import Project
+    from napari_phenoai.ui.background import Background
+    from napari_phenoai.ui.drafts import Draft
+
+__all__ = ["Reviewing"]
+
+_AHEAD = 2
+_REMEMBERED = 32
+
+
+@dataclass(frozen=True)
+class _Question:
+    tile: str
+    model: str | None
+    paint_only: bool
+
+
+class Reviewing:
+    """The tiles of one open project, one of them on the desk.
+
+    Reading, predicting and writing happen in the lanes of `background`; answers
+    that the person has moved on from are dropped. All methods belong to the main
+    thread, where all signals are emitted too.
+
+    Parameters
+    ----------
+    project : Project
+        Open; closed by the caller.
+    background : Background
+        Lanes ``tiles`` and ``writes`` are used.
+    author : str
+        Who decides.
+    """
+
+    queue_changed = Signal()
+    current_changed = Signal()
+    desk_changed = Signal()
+    saved = Signal(object)
+    failed = Signal(object)
+
+    def __init__(self, project: Project, background: Background, author: str) -> None:
+        self.project = project
+        self.author = author
+        self.predictor: Predictor | None = None
+        self.queue: list[QueueItem] = []
+        self.current: QueueItem | None = None
+        self.desk: Desk | None = None
+        self.paint_only = False
+        self.history: list[QueueItem] = []
+        self.clock = WorkClock()
+        self._background = background
+        self._closed = False
+        self._ready: dict[_Question, Desk] = {}
+        self._asked: set[_Question] = set()
+        self._kept: dict[str, Desk] = {}
+        self._deciding: dict[str, Verdict] = {}
+        self._drafts: dict[str, Draft] = {}
+
+    # --- the queue
+
+    def set_queue(self, items: list[QueueItem]) -> None:
+        """Take a new queue; the tile on the desk stays."""
+        self.queue = [self._with_decision(item) for item in items]
+        self.queue_changed.emit()
+        if self.current is None:
+            self.next_item()
+        else:
+            self._look_ahead()
+
+    @property
+    def waiting(self) -> list[QueueItem]:
+        """Items that nobody has decided about, in order."""
+        return [item for item in self.queue if item.state == "waiting"]
+
+    def upcoming(self) -> list[QueueItem]:
+        """Return the waiting items in the order in which they will come."""
+        here = next((at for at, item in enumerate(self.queue) if self._is_current(item)), -1)
+        turned = self.queue[here + 1 :] + self.queue[: here + 1]
+        return [item for item in turned if item.state == "waiting" and not self._is_current(item)]
+
+    def next_item(self) -> None:
+        """Put the next waiting tile on the desk, or clear it when none waits."""
+        coming = self.upcoming()
+        if coming:
+            self.open_item(coming[0])
+        else:
+            self._show(None)
+
+    def back(self) -> bool:
+        """Reopen the tile that was decided last; return whether there is one."""
+        if not self.history:
+            return False
+        self.open_item(self.history.pop())
+        return True
+
+    def open_item(self, item: QueueItem) -> None:
+        """Put the tile of `item` on the desk, as it was left if it was there before."""
+        if self._is_current(item):
+            return
+        self._leave()
+        self._show(item)
+
+    def reload(self, predictor: Predictor | None) -> None:
+        """Propose with another model from the next tile on."""
+        self.predictor = predictor
+        self._ready.clear()
+        self._look_ahead()
+
+    def set_paint_only(self, paint_only: bool) -> None:
+        """Count pixels that are not painted as unknown, here and on the next tiles."""
+        self.paint_only = paint_only
+        self._ready.clear()
+        if self.desk is not None:
+            self.desk.set_paint_only(paint_only)
+            self.desk_changed.emit()
+        self._look_ahead()
+
+    # --- decisions
+
+    def decide(self, verdict: Verdict, *, whole: bool = False) -> bool:
+        """Decide about the tile on the desk and move on; return whether that was possible.
+
+        The record is written in the background. If that fails, `failed` is emitted,
+        the tile waits again, and its mask is kept.
+        """
+        desk = self.desk
+        if desk is None:
+            return False
+        try:
+            background = self.project.scheme.background
+            decision = desk.decision(verdict, background=background, whole=whole)
+        except InputError as error:
+            self.failed.emit(error)
+            return False
+        if decision.labels is not None:
+            desk.labels[...] = decision.labels
+        seconds = desk.seconds + self.clock.seconds
+        key = desk.tile.key
+        self._drafts.pop(key, None)
+        self._deciding[key] = decision.verdict
+        self._remember(desk)
+        self._set_state(key, decision.verdict)
+        self.history.append(desk.item.but(state=decision.verdict))
+        self._background.do(
+            "writes",
+            partial(_save, self.project, decision, seconds, self.author, desk.note),
+            then=partial(self._on_saved, desk),
+            otherwise=partial(self._on_lost, desk, seconds),
+        )
+        self.desk = None
+        self.next_item()
+        return True
+
+    def edited(self) -> None:
+        """Hear that the mask on the desk has changed: keep it through a crash."""
+        if self.desk is None:
+            return
+        self.touch()
+        tile = self.desk.tile
+        self._drafts[tile.key] = self.desk.draft(self.desk.seconds + self.clock.seconds)
+        self._background.do("writes", partial(self._write_draft, tile), otherwise=self.failed.emit)
+
+    def touch(self) -> None:
+        """Hear that the person does something: the work clock runs."""
+        self.clock.touch(time.monotonic())
+
+    def close(self) -> None:
+        """Leave the desk; answers that are still under way will be dropped."""
+        self._leave()
+        self._closed = True
+
+    # --- inside
+
+    def _show(self, item: QueueItem | None) -> None:
+        self.current, self.desk = item, None
+        self.clock = WorkClock()
+        self.touch()
+        if item is not None:
+            self._take(item)
+        self.current_changed.emit()
+        self.desk_changed.emit()
+        self._look_ahead()
+
+    def _take(self, item: QueueItem) -> None:
+        question = self._question(item)
+        desk = self._kept.get(item.tile) or self._ready.pop(question, None)
+        if desk is None:
+            self._ask(item)
+            return
+        desk.set_paint_only(self.paint_only)
+        self.desk = desk
+
+    def _leave(self) -> None:
+        desk = self.desk
+        if desk is not None and desk.touched:
+            desk.seconds += self.clock.seconds
+            self._remember(desk)
+
+    def _remember(self, desk: Desk) -> None:
+        self._kept.pop(desk.tile.key, None)
+        self._kept[desk.tile.key] = desk
+        while len(self._kept) > _REMEMBERED:
+            self._kept.pop(next(iter(self._kept)))
+
+    def _look_ahead(self) -> None:
+        if self.desk is None and self.current is not None:
+            return
+        for item in self.upcoming()[:_AHEAD]:
+            if item.tile not in self._kept and self._question(item) not in self._ready:
+                self._ask(item)
+
+    def _question(self, item: QueueItem) -> _Question:
+        model = self.predictor.card.id if self.predictor else None
+        return _Question(item.tile, model, self.paint_only)
+
+    def _ask(self, item: QueueItem) -> None:
+        question = self._question(item)
+        if question in self._asked:
+            return
+        self._asked.add(question)
+        work = partial(
+            open_desk, self.project, item, self.predictor, paint_only=question.paint_only
+        )
+        self._background.do(
+            "tiles",
+            work,
+            then=partial(self._on_desk, question),
+            otherwise=partial(self._on_no_desk, question),
+        )
+
+    def _on_desk(self, question: _Question, desk: Desk) -> None:
+        self._asked.discard(question)
+        if self._closed:
+            return
+        if self.desk is None and self._is_current(desk.item):
+            desk.set_paint_only(self.paint_only)
+            self.desk = desk
+            self.desk_changed.emit()
+            self._look_ahead()
+        elif question == self._question(desk.item):
+            self._ready[question] = desk
+
+    def _on_no_desk(self, question: _Question, error: Exception) -> None:
+        self._asked.discard(question)
+        if not self._closed and self.current is not None and self.current.tile == question.tile:
+            self.failed.emit(error)
+
+    def _on_saved(self, desk: Desk, review: Review) -> None:
+        key = desk.tile.key
+        self._deciding.pop(key, None)
+        desk.review, desk.start, desk.seconds = review, desk.labels.copy(), 0.0
+        if not self._closed:
+            self.saved.emit(review)
+
+    def _on_lost(self, desk: Desk, seconds: float, error: Exception) -> None:
+        key = desk.tile.key
+        self._deciding.pop(key, None)
+        desk.seconds = seconds
+        self._set_state(key, "waiting")
+        what = error.what if isinstance(error, PhenoError) else str(error)
+        hint = error.hint if isinstance(error, PhenoError) else "See the log for details."
+        hint = f"{hint} The mask is kept: press Backspace to return to the tile and decide again."
+        self.failed.emit(PhenoError(f"The decision could not be saved. {what}", hint=hint))
+
+    def _write_draft(self, tile: Tile) -> None:
+        draft = self._drafts.pop(tile.key, None)
+        if draft is not None:
+            save_draft(self.project.path, tile, draft)
+
+    def _set_state(self, key: str, state: str) -> None:
+        self.queue = [item.but(state=state) if item.tile == key else item for item in self.queue]
+        self.queue_changed.emit()
+
+    def _with_decision(self, item: QueueItem) -> QueueItem:
+        verdict = self._deciding.get(item.tile)
+        return item.but(state=verdict) if verdict else item
+
+    def _is_current(self, item: QueueItem) -> bool:
+        return self.current is not None and item.tile == self.current.tile
+
+
+def _save(project: Project, decision: Decision, seconds: float, author: str, note: str) -> Review:
+    review = decide(
+        project,
+        decision.item.where,
+        decision.verdict,
+        labels=decision.labels,
+        proposal=decision.proposal,
+        known=decision.known,
+        seconds=seconds,
+        author=author,
+        note=note,
+        item=decision.item,
+    )
+    drop_draft(project.path, decision.item.where)
+    return review

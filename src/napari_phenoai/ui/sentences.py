@@ -1,0 +1,92 @@
+"""What the Workbench says: next step, status and the meaning of Enter, in plain words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_phenoai.ui.theme import dice_text
+
+if TYPE_CHECKING:
+    from napari_phenoai.ui.desk import Desk
+    from napari_phenoai.ui.session import Session
+    from napari_phenoai.ui.standing import Standing
+
+__all__ = ["accept_words", "counts_words", "model_words", "next_step", "where_words"]
+
+
+def where_words(session: Session) -> str:
+    """Say which project and which image are on the screen."""
+    project, item = session.project, session.current
+    if project is None:
+        return ""
+    image = session.standing.images.get(item.where.image) if item else None
+    return f"{project.spec.name}  ·  {image.name}" if image else project.spec.name
+
+
+def model_words(standing: Standing) -> str:
+    """Say which model serves and how good it is."""
+    if standing.served is None:
+        return "No model yet"
+    family = {"forest": "trees", "unet": "network"}.get(standing.served.family, "model")
+    score = standing.evaluation
+    if score is None:
+        return f"Model: {family}, {dice_text(None, None, None, 0)}"
+    return f"Model: {family}, {dice_text(score.dice, score.low, score.high, score.tiles)}"
+
+
+def counts_words(standing: Standing, left: int) -> str:
+    """Say how many tiles were decided today and how many are left."""
+    return f"{standing.today} done today  ·  {left} left in the queue"
+
+
+def accept_words(desk: Desk | None) -> tuple[str, str]:
+    """Return what Enter would do now, as caption and explanation."""
+    if desk is None:
+        return "Accept", "There is no tile to decide about"
+    if desk.has_prediction and (not desk.touched or _as_proposed(desk)):
+        return "Accept", "The proposed mask is right: all pixels of the tile are known"
+    if desk.labels.all():
+        return "Save correction", "All pixels of the tile are known, as they are shown"
+    return "Save painted pixels", "Unpainted pixels stay unknown: nothing is learned from them"
+
+
+def next_step(session: Session) -> str:
+    """Say what to do now."""
+    project, desk, standing = session.project, session.desk, session.standing
+    if project is None:
+        return "Open a project to begin."
+    if not standing.images and session.current is None:
+        return "Add images in the Project dock, or drop files there."
+    if session.current is None:
+        return _without_tile(session)
+    if desk is None:
+        return "Reading the tile …"
+    if desk.item.state != "waiting":
+        return f"This tile was {desk.item.state}. Change what is wrong, then press Enter again."
+    if not desk.has_prediction:
+        return _first_tiles(desk, [item.name for item in project.scheme.active])
+    if desk.paint_only:
+        return "Paint only what you are sure of, then press Enter."
+    return "Correct only what is wrong, then press Enter."
+
+
+def _without_tile(session: Session) -> str:
+    if session.filling is not None and session.filling.busy:
+        return "Choosing tiles …"
+    if not session.ready:
+        return "Opening the project …"
+    return "All tiles of the queue are decided. Choose more in the Queue dock, or press T to train."
+
+
+def _first_tiles(desk: Desk, names: list[str]) -> str:
+    if not desk.labels.any():
+        classes = " and some ".join(names[:2]) if len(names) > 1 else names[0]
+        return f"No model yet: paint some {classes}, a few strokes of each, then press Enter."
+    return (
+        "Press Enter to save the painted pixels, or Shift+Enter when all the rest is background."
+    )
+
+
+def _as_proposed(desk: Desk) -> bool:
+    return bool((desk.labels == desk.proposal.labels).all())
+

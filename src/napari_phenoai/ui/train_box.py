@@ -1,0 +1,193 @@
+"""The controls of a training: start it, let it start by itself, choose what and where."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_phenoai.core.ports import TrainSettings
+
+if TYPE_CHECKING:
+    from napari_phenoai.core.records import ModelCard
+
+__all__ = ["Fold", "TrainBox"]
+
+_FAMILIES = (
+    ("unet", "network (unet): minutes, best from 6 tiles on"),
+    ("forest", "trees (forest): seconds, from the first tiles"),
+)
+_ENCODERS = ("resnet18", "resnet34", "mobilenet_v2", "efficientnet-b0")
+_DEVICES = (
+    ("auto", "this computer, fastest device"),
+    ("cpu", "this computer, processor"),
+    ("cuda", "this computer, graphics card"),
+)
+
+
+class Fold(QWidget):
+    """A heading with an arrow that shows and hides what is below it."""
+
+    def __init__(self, title: str, content: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._content = content
+        self.button = QToolButton()
+        self.button.setText(title)
+        self.button.setCheckable(True)
+        self.button.setAutoRaise(True)
+        self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.button.setArrowType(Qt.ArrowType.RightArrow)
+        self.button.toggled.connect(self._on_toggled)
+        content.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.button)
+        layout.addWidget(content)
+
+    def _on_toggled(self, opened: bool) -> None:
+        arrow = Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow
+        self.button.setArrowType(arrow)
+        self._content.setVisible(opened)
+
+
+class TrainBox(QWidget):
+    """Shows and edits how trainings are started; decides nothing.
+
+    Parameters
+    ----------
+    device : str
+        Device that is chosen at first: ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    train_wanted = QtSignal()
+    stop_wanted = QtSignal()
+    auto_changed = QtSignal(bool)
+    after_changed = QtSignal(int)
+
+    def __init__(self, device: str = "auto", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.train_button = QPushButton("Train now  (T)")
+        self.train_button.setToolTip("Train a model with all reviewed tiles; key T")
+        self.train_button.clicked.connect(self.train_wanted)
+        self.stop_button = QPushButton("Stop training")
+        self.stop_button.setToolTip("Stop it within two seconds; the model that serves stays")
+        self.stop_button.clicked.connect(self.stop_wanted)
+        self.auto_box = QCheckBox("Train by itself after")
+        self.auto_box.toggled.connect(self.auto_changed)
+        self.after_box = QSpinBox()
+        self.after_box.setRange(1, 500)
+        self.after_box.setKeyboardTracking(False)
+        self.after_box.setToolTip("Number of newly reviewed tiles that start a training")
+        self.after_box.valueChanged.connect(self.after_changed)
+        self.family_box = QComboBox()
+        self.encoder_box = QComboBox()
+        self.minutes_box = QSpinBox()
+        self.device_box = QComboBox()
+        self.fold = Fold("Options", self._new_options(device))
+        self._compose()
+        self.set_running(running=False)
+
+    def settings(self) -> TrainSettings:
+        """Return what is chosen."""
+        minutes = self.minutes_box.value()
+        return TrainSettings(
+            family=str(self.family_box.currentData()),
+            encoder=self.encoder_box.currentText(),
+            minutes=float(minutes) if minutes else None,
+            device=str(self.device_box.currentData()),
+        )
+
+    def set_running(self, *, running: bool) -> None:
+        """Offer to stop while a training runs, to start one otherwise."""
+        self.train_button.setVisible(not running)
+        self.stop_button.setVisible(running)
+
+    def set_auto(self, *, auto: bool, after: int) -> None:
+        """Show how trainings start by themselves, without telling anybody."""
+        for box in (self.auto_box, self.after_box):
+            box.blockSignals(True)
+        self.auto_box.setChecked(auto)
+        self.after_box.setValue(after)
+        for box in (self.auto_box, self.after_box):
+            box.blockSignals(False)
+
+    def show_model(self, card: ModelCard | None) -> None:
+        """Propose the family of the model that serves, where nothing was chosen yet."""
+        if card is not None and not self.fold.button.isChecked():
+            self.family_box.setCurrentIndex(max(0, self.family_box.findData(card.family)))
+
+    def _compose(self) -> None:
+        auto = QHBoxLayout()
+        auto.setSpacing(4)
+        auto.addWidget(self.auto_box)
+        auto.addWidget(self.after_box)
+        auto.addWidget(QLabel("reviewed tiles"))
+        auto.addStretch()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.train_button)
+        layout.addWidget(self.stop_button)
+        layout.addLayout(auto)
+        layout.addWidget(self.fold)
+
+    def _new_options(self, device: str) -> QWidget:
+        page = QWidget()
+        form = QFormLayout(page)
+        form.setContentsMargins(8, 0, 0, 0)
+        form.setVerticalSpacing(3)
+        self._fill_boxes(device)
+        form.addRow("Kind", self.family_box)
+        form.addRow("Encoder", self.encoder_box)
+        form.addRow("Minutes", self.minutes_box)
+        form.addRow("Where", self.device_box)
+        self.where = QLabel(_computer())
+        self.where.setWordWrap(True)
+        form.addRow("", self.where)
+        return page
+
+    def _fill_boxes(self, device: str) -> None:
+        torch_here = find_spec("torch") is not None
+        for name, words in _FAMILIES:
+            if name != "unet" or torch_here:
+                self.family_box.addItem(words, name)
+        self.family_box.currentIndexChanged.connect(self._on_family)
+        self.encoder_box.addItems(_ENCODERS)
+        self.encoder_box.setToolTip("The part of the network that sees; larger is slower")
+        self.minutes_box.setRange(0, 600)
+        self.minutes_box.setSpecialValueText("as long as it takes")
+        self.minutes_box.setToolTip("Longest time that a training may take")
+        for name, words in _DEVICES:
+            self.device_box.addItem(words, name)
+        self.device_box.setCurrentIndex(max(0, self.device_box.findData(device)))
+        for box in (self.family_box, self.encoder_box, self.device_box):
+            box.setMinimumContentsLength(12)
+            policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            box.setSizeAdjustPolicy(policy)
+        self._on_family()
+
+    def _on_family(self) -> None:
+        network = self.family_box.currentData() == "unet"
+        self.encoder_box.setEnabled(network)
+        self.minutes_box.setEnabled(network)
+
+
+def _computer() -> str:
+    cores = os.cpu_count() or 1
+    return f"{cores} processor core{'s' if cores > 1 else ''} here"

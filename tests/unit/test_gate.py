@@ -1,0 +1,82 @@
+"""The gate: which model may serve."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_phenoai.core.gate import TOLERANCE, compare
+
+
+def tiles(*right: int, wrong: int = 0) -> np.ndarray:
+    """Tiles with 100 leaf pixels, of which so many were found."""
+    return np.array([[[200 - wrong, wrong], [100 - n, n]] for n in right])
+
+
+def inverted(*right: int) -> np.ndarray:
+    return tiles(*right)[:, :, ::-1]
+
+
+def test_a_first_model_serves_and_says_how_good_it_is() -> None:
+    decision = compare(tiles(60, 70), None)
+    assert decision.serve
+    assert decision.reason == "First model: Dice 0.79 on 2 tiles held out."
+    assert "not measured yet" in compare(tiles()[:0].reshape(0, 2, 2), None).reason
+    empty = compare(np.array([[[100, 0], [0, 0]]]), None)
+    assert empty.serve
+    assert "only background" in empty.reason
+
+
+def test_a_better_model_serves_and_a_worse_one_does_not() -> None:
+    better = compare(tiles(80, 85, 90), tiles(70, 75, 80))
+    assert better.serve
+    assert better.reason.startswith("Better: held-out Dice 0.919 after 0.857")
+    worse = compare(tiles(70, 75, 80), tiles(80, 85, 90))
+    assert not worse.serve
+    assert worse.reason.startswith("Worse: ")
+    assert worse.difference == pytest.approx(-(better.difference or 0))
+
+
+def test_a_little_worse_within_the_noise_serves() -> None:
+    served = tiles(80, 80, 80, 80)
+    assert compare(tiles(79, 81, 80, 79), served).serve
+    certain = compare(
+        np.array([[[2000, 0], [208, 792]]] * 4), np.array([[[2000, 0], [200, 800]]] * 4)
+    )
+    assert certain.difference is not None
+    assert -TOLERANCE - 0.001 < certain.difference < 0
+    assert not certain.serve, "the same small loss on every tile is no noise"
+
+
+@given(st.lists(st.integers(55, 100), min_size=1, max_size=12), st.integers(0, 3))
+def test_a_poisoned_model_never_serves(right: list[int], seed: int) -> None:
+    assert not compare(inverted(*right), tiles(*right), seed=seed).serve
+
+
+@given(st.lists(st.integers(55, 100), min_size=1, max_size=6), st.integers(1, 20))
+def test_nor_with_poisoned_heldout_tiles_of_the_same_round(right: list[int], more: int) -> None:
+    swapped = [[[10, 190], [95, 5]]] * more
+    candidate = np.concatenate([inverted(*right), np.array(swapped)[:, :, ::-1]])
+    served = np.concatenate([tiles(*right), np.array(swapped)])
+    old = np.arange(len(candidate)) < len(right)
+    decision = compare(candidate, served, old=old)
+    assert not decision.serve
+    if more == 20:
+        assert "held out before this round" in decision.reason
+
+
+def test_ghosts_on_empty_tiles_cost() -> None:
+    nothing = np.array([[[100, 0], [0, 0]]] * 3)
+    ghosts = np.array([[[90, 10], [0, 0]]] * 3)
+    assert not compare(ghosts, nothing).serve
+    assert compare(nothing, ghosts).serve
+
+
+def test_without_a_measure_only_the_unmeasured_is_replaced() -> None:
+    none = np.zeros((0, 2, 2), int)
+    assert compare(none, none).serve
+    assert not compare(none, none, measured_before=True).serve
+    background = np.array([[[100, 0], [0, 0]]])
+    assert not compare(background, background, measured_before=True).serve
