@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ def test_images_of_another_kind_are_refused() -> None:
     assert finish(work) == 0
 
 
-def test_the_forest_shows_no_seams_and_projects_resume(make_field) -> None:  # type: ignore[no-untyped-def]
+def test_the_forest_shows_no_seams_and_projects_resume(make_field: Any) -> None:
     field = make_field(2, size=(560, 540), tile_px=128)
     project = field.project
     field.review(4)
@@ -126,7 +127,7 @@ def test_the_forest_shows_no_seams_and_projects_resume(make_field) -> None:  # t
         finish(predict_project(project, images=["nothing"]))
 
 
-def test_without_images_or_model_it_says_what_is_missing(tmp_path, make_field) -> None:  # type: ignore[no-untyped-def]
+def test_without_images_or_model_it_says_what_is_missing(tmp_path: Any, make_field: Any) -> None:
     with pytest.raises(ModelError, match="No model serves yet"):
         finish(predict_project(make_field(1).project))
     with pytest.raises(InputError, match="has no images"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from napari_phenoai.loop.review import Proposal, decide, last_decided, propose, 
 from napari_phenoai.testing.fakes import ArraySource, BlurPredictor, toy_card
 
 
-def tile_of(field) -> Tile:  # type: ignore[no-untyped-def]
+def tile_of(field: Any) -> Tile:
     return Tile(field.project.images()[0].id, 0, 0, 64, 64)
 
 
@@ -22,7 +24,7 @@ def plane(value: int) -> np.ndarray:
     return np.full((64, 64), value, np.uint8)
 
 
-def test_a_correction_is_recorded_whole(field) -> None:  # type: ignore[no-untyped-def]
+def test_a_correction_is_recorded_whole(field: Any) -> None:
     project, tile = field.project, tile_of(field)
     proposed = plane(1)
     proposed[:, :10] = 2
@@ -53,7 +55,7 @@ def test_a_correction_is_recorded_whole(field) -> None:  # type: ignore[no-untyp
         assert again.ledger.queue()[0].state == "corrected"
 
 
-def test_accepting_makes_every_pixel_known_and_painting_does_not(field) -> None:  # type: ignore[no-untyped-def]
+def test_accepting_makes_every_pixel_known_and_painting_does_not(field: Any) -> None:
     project, tile = field.project, tile_of(field)
     labels = plane(0)
     labels[5, 5] = 2
@@ -68,18 +70,20 @@ def test_accepting_makes_every_pixel_known_and_painting_does_not(field) -> None:
     assert accepted.verdict == "accepted"
 
 
-def test_accepting_with_changes_is_a_correction(field) -> None:  # type: ignore[no-untyped-def]
+def test_accepting_with_changes_is_a_correction(field: Any) -> None:
     project, tile = field.project, tile_of(field)
     proposal = Proposal(plane(1), "m1")
     same = decide(project, tile, "accepted", labels=plane(1), proposal=proposal)
     assert (same.verdict, same.changed_px) == ("accepted", 0)
     labels = plane(1)
     labels[0, 0] = 2
-    assert decide(project, tile, "accepted", labels=labels, proposal=proposal).verdict == "corrected"
+    assert (
+        decide(project, tile, "accepted", labels=labels, proposal=proposal).verdict == "corrected"
+    )
 
 
 @pytest.mark.parametrize("verdict", ["rejected", "skipped", "flagged"])
-def test_other_verdicts_teach_nothing_but_keep_the_paint(field, verdict) -> None:  # type: ignore[no-untyped-def]
+def test_other_verdicts_teach_nothing_but_keep_the_paint(field: Any, verdict: Any) -> None:
     project, tile = field.project, tile_of(field)
     labels = plane(0)
     labels[:3] = 2
@@ -90,7 +94,7 @@ def test_other_verdicts_teach_nothing_but_keep_the_paint(field, verdict) -> None
     assert decide(project, tile, verdict).verdict == verdict
 
 
-def test_skipping_a_decided_tile_keeps_the_decision(field) -> None:  # type: ignore[no-untyped-def]
+def test_skipping_a_decided_tile_keeps_the_decision(field: Any) -> None:
     project, tile = field.project, tile_of(field)
     first = decide(project, tile, "corrected", labels=plane(2))
     assert decide(project, tile, "skipped") == first
@@ -98,7 +102,7 @@ def test_skipping_a_decided_tile_keeps_the_decision(field) -> None:  # type: ign
     assert not decide(project, tile, "rejected").teaches
 
 
-def test_bad_masks_are_refused_and_nothing_is_written(field) -> None:  # type: ignore[no-untyped-def]
+def test_bad_masks_are_refused_and_nothing_is_written(field: Any) -> None:
     project, tile = field.project, tile_of(field)
     for labels, text in [
         (np.ones((32, 64), np.uint8), "A mask of 32 x 64 px"),
@@ -114,7 +118,7 @@ def test_bad_masks_are_refused_and_nothing_is_written(field) -> None:  # type: i
     assert not project.labels(tile.image).read(tile).any()
 
 
-def test_a_locked_label_image_is_told_before_anything_is_written(field) -> None:  # type: ignore[no-untyped-def]
+def test_a_locked_label_image_is_told_before_anything_is_written(field: Any) -> None:
     tile = tile_of(field)
     with Project.open(field.project.path) as other:
         other.labels(tile.image).lock()
@@ -123,7 +127,7 @@ def test_a_locked_label_image_is_told_before_anything_is_written(field) -> None:
         assert field.project.reviews.all() == []
 
 
-def test_a_crash_after_the_review_loses_nothing(field, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_crash_after_the_review_loses_nothing(field: Any, monkeypatch: Any) -> None:
     project, tile = field.project, tile_of(field)
     store = project.labels(tile.image)
 
@@ -140,7 +144,7 @@ def test_a_crash_after_the_review_loses_nothing(field, monkeypatch) -> None:  # 
     assert again.replaces == kept.id
 
 
-def test_back_to_the_last_tile(field) -> None:  # type: ignore[no-untyped-def]
+def test_back_to_the_last_tile(field: Any) -> None:
     project, tile = field.project, tile_of(field)
     assert last_decided(project) is None
     decide(project, tile, "corrected", labels=plane(2))
@@ -150,7 +154,7 @@ def test_back_to_the_last_tile(field) -> None:  # type: ignore[no-untyped-def]
     np.testing.assert_array_equal(reopened(project, last), plane(1))
 
 
-def test_a_tile_keeps_its_role_for_ever(field) -> None:  # type: ignore[no-untyped-def]
+def test_a_tile_keeps_its_role_for_ever(field: Any) -> None:
     project, tile = field.project, tile_of(field)
     held = QueueItem(tile=tile.key, position=0, role="heldout")
     assert decide(project, tile, "skipped", item=held).role == "heldout"
@@ -159,12 +163,13 @@ def test_a_tile_keeps_its_role_for_ever(field) -> None:  # type: ignore[no-untyp
     assert decide(project, neighbour, "corrected", labels=plane(1)).role == "heldout"
 
 
-def test_proposals_come_from_the_model_the_store_or_nowhere(field) -> None:  # type: ignore[no-untyped-def]
+def test_proposals_come_from_the_model_the_store_or_nowhere(field: Any) -> None:
     project, tile = field.project, tile_of(field)
     empty = propose(project, tile)
-    assert (empty.labels.any(), empty.model_id) == (False, None)
+    assert not empty.labels.any()
+    assert empty.model_id is None
     source = ArraySource(np.full((1, 64, 64), 255, np.uint8))
-    project.source = lambda _: source  # type: ignore[method-assign]
+    project.source = lambda _: source
     proposal = propose(project, tile, BlurPredictor(toy_card("toy")))
     assert proposal.model_id == "toy"
     assert (proposal.labels == 2).all()
@@ -172,11 +177,11 @@ def test_proposals_come_from_the_model_the_store_or_nowhere(field) -> None:  # t
     assert proposal.probabilities.shape == (2, 64, 64)
 
 
-def test_a_model_of_merged_classes_proposes_what_they_became(field) -> None:  # type: ignore[no-untyped-def]
+def test_a_model_of_merged_classes_proposes_what_they_became(field: Any) -> None:
     project, tile = field.project, tile_of(field)
     project.update_scheme(project.scheme.added("bud"))
     project.update_scheme(project.scheme.merged(2, 3))
-    project.source = lambda _: ArraySource(np.full((1, 64, 64), 255, np.uint8))  # type: ignore[method-assign]
+    project.source = lambda _: ArraySource(np.full((1, 64, 64), 255, np.uint8))
     assert (propose(project, tile, BlurPredictor(toy_card())).labels == 3).all()
     review = decide(project, tile, "corrected", labels=plane(2))
     assert (project.reviews.mask(review) == 3).all(), "an old label value is resolved"
@@ -192,5 +197,3 @@ def test_pauses_do_not_count_as_work() -> None:
     exact.touch(0)
     exact.touch(20)
     assert exact.seconds == 20
-
-

@@ -347,3 +347,27 @@ def test_the_mean_of_a_block_leaves_the_unknown_out(values: list[int]) -> None:
     known = [value for value in values if value != 255]
     mean = int(mean_2x2(np.array(values, np.uint8).reshape(2, 2))[0, 0])
     assert abs(mean - np.mean(known)) <= 0.5 if known else mean == 255
+
+
+def test_a_write_that_changes_nothing_writes_nothing(make: Callable[..., LabelStore]) -> None:
+    store = make(1, 1024, 1024)
+    whole = Tile("leaf", 0, 0, 1024, 1024)
+    labels = noise(whole)
+    store.write(whole, labels)
+    before = {path: path.stat().st_ino for path in store.path.glob("*/c/*/*")}
+    store.write(whole, labels)
+    labels[600, 5] ^= 1
+    store.write(whole, labels)
+    changed = {path for path, inode in before.items() if path.stat().st_ino != inode}
+    assert {path for path in changed if path.parts[-4] == "0"} == {store.path / "0/c/1/0"}
+    assert np.array_equal(store.read(whole), labels)
+
+
+def test_a_damaged_chunk_can_be_painted_over_whole(make: Callable[..., LabelStore]) -> None:
+    store, whole = make(1, 1024, 512), Tile("leaf", 0, 0, 512, 512)
+    store.write(whole, noise(whole))
+    (store.path / "0" / "c" / "0" / "0").write_bytes(b"junk")
+    with pytest.raises(ProjectError, match="damaged"):
+        store.write(Tile("leaf", 0, 0, 8, 8), np.ones((8, 8), np.uint8))
+    store.write(whole, noise(whole, 1))
+    assert np.array_equal(store.read(whole), noise(whole, 1))

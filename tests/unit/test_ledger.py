@@ -176,11 +176,16 @@ def test_connections_of_ended_threads_are_closed(ledger: Ledger) -> None:
 
 def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
     database = Database(tmp_path / "x.sqlite", MIGRATIONS)
-    with pytest.raises(KeyboardInterrupt), database.transaction() as db:
-        db.execute("INSERT INTO settings VALUES ('a', 'b')")
-        with database.transaction() as inner:
-            inner.execute("INSERT INTO settings VALUES ('c', 'd')")
-        raise KeyboardInterrupt
+
+    def stopped_half_way() -> None:
+        with database.transaction() as db:
+            db.execute("INSERT INTO settings VALUES ('a', 'b')")
+            with database.transaction() as inner:
+                inner.execute("INSERT INTO settings VALUES ('c', 'd')")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped_half_way()
     with database.reading() as db:
         assert db.execute("SELECT count(*) FROM settings").fetchone() == (0,)
     database.close()

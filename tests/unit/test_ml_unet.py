@@ -171,9 +171,9 @@ def test_memory_that_runs_out_in_prediction_halves_the_batch(
 
 def limit_pieces(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """Let any network run out of memory with more than `most` pieces at once."""
-    import segmentation_models_pytorch as smp
+    from napari_phenoai.ml.network import DetailUnet
 
-    forward = smp.Unet.forward
+    forward = DetailUnet.forward
     errors = (
         torch.OutOfMemoryError("CUDA out of memory."),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
@@ -187,7 +187,7 @@ def limit_pieces(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
             raise errors[len(calls) % 3]
         return forward(self, x)
 
-    monkeypatch.setattr(smp.Unet, "forward", limited)
+    monkeypatch.setattr(DetailUnet, "forward", limited)
 
 
 @pytest.mark.parametrize("how", ["cut short", "pickle", "zip", "missing", "left over", "shape"])

@@ -74,11 +74,16 @@ def test_an_id_is_a_name_for_a_folder(tmp_path: Path, name: str) -> None:
 
 def test_a_staged_folder_goes_when_it_is_not_committed(tmp_path: Path) -> None:
     store = ModelStore(tmp_path)
+
+    def stopped_half_way() -> None:
+        with store.stage() as folder:
+            (folder / "weights.safetensors").write_bytes(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        stopped_half_way()
     with pytest.raises(ModelError, match="no weights"), store.stage() as folder:
         store.commit(folder, card())
-    with pytest.raises(RuntimeError), store.stage() as folder:
-        (folder / "weights.safetensors").write_bytes(b"half")
-        raise RuntimeError
     assert list(tmp_path.iterdir()) == []
 
 

@@ -98,7 +98,7 @@ def test_what_cannot_be_kept_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not here"):
         log.add(review(2).but(mask="0" * 64))
     with pytest.raises(LabelError, match="uint16"):
-        log.add(review(2), mask().astype(np.uint16))  # type: ignore[arg-type]
+        log.add(review(2), mask().astype(np.uint16))
     with pytest.raises(LabelError, match="shape"):
         log.add(review(2), mask(size=9))
     assert log.all() == [kept]
@@ -137,9 +137,9 @@ def test_merging_is_copying_in_any_order(
             entry = review(2 * number + person, tile=tile, replaces=replaces)
             made.append(log.add(entry, mask(tile)))
     for name, order in (("ab", "01"), ("ba", "10")):
-        for person in order:
-            if (base / person).exists():
-                shutil.copytree(base / person, base / name, dirs_exist_ok=True)
+        for folder in (base / person for person in order):
+            if folder.exists():
+                shutil.copytree(folder, base / name, dirs_exist_ok=True)
     merged = ReviewLog(base / "ab")
     assert merged.all() == ReviewLog(base / "ba").all() == sorted(made, key=lambda one: one.id)
     assert merged.current() == ReviewLog(base / "ba").current()

@@ -22,6 +22,15 @@ Precision = Annotated[str, typer.Option(help="auto, bf16, fp16 or fp32.")]
 Author = Annotated[str | None, typer.Option(help="Your name; by default that of the account.")]
 
 
+class MaskMeaning(StrEnum):
+    """What numbers in imported masks mean."""
+
+    AUTO = "auto"
+    IDS = "ids"
+    INDICES = "indices"
+    BINARY = "binary"
+
+
 class ModelAction(StrEnum):
     """What ``phenoai models`` does."""
 
@@ -60,6 +69,9 @@ def queue(
     ] = None,
     n: Annotated[int, typer.Option(min=1, max=10_000, help="How many tiles.")] = 20,
     seed: Annotated[int | None, typer.Option(help="Makes the choice repeatable.")] = None,
+    recheck: Annotated[
+        bool, typer.Option("--recheck", help="First those decided before a class existed.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Score tiles and list which to look at next."""
@@ -67,16 +79,21 @@ def queue(
     from napari_phenoai.loop.queueing import refresh_queue
 
     with reporting(as_json=json) as out, Project.open(folder) as project:
-        work = refresh_queue(project, strategy=strategy, count=n, seed=seed)
-        items = out.run(work, "Choosing tiles")
-        lines = [f"{item.position + 1:4d}  {item.tile:40s} {item.reason}" for item in items]
+        work = refresh_queue(project, strategy=strategy, count=n, seed=seed, recheck=recheck)
+        items = [item for item in out.run(work, "Choosing tiles") if item.state == "waiting"]
+        lines = [f"{item.role:8s} {item.tile:40s} {item.reason}" for item in items]
         out.result({"items": [item.model_dump(mode="json") for item in items]}, *lines)
+        if not items:
+            out.result({}, "Every tile has been decided. Add more images: phenoai add.")
 
 
 def train(
     folder: Folder,
     family: Annotated[str, typer.Option(help="forest or unet.")] = "unet",
     encoder: Annotated[str, typer.Option(help="Encoder of the unet.")] = "resnet18",
+    pretrained: Annotated[
+        bool, typer.Option(help="Start from weights learned on photographs, where reachable.")
+    ] = True,
     from_: Annotated[
         str | None, typer.Option("--from", help="Model to start from; else base weights.")
     ] = None,
@@ -90,13 +107,16 @@ def train(
 ) -> None:
     """Train on all reviewed tiles; the new model serves if it is not worse."""
     from napari_phenoai.core.ports import TrainSettings
+    from napari_phenoai.core.records import RoundRecord
     from napari_phenoai.io.project import Project
+    from napari_phenoai.jobs.process import process_work
     from napari_phenoai.jobs.recording import recorded
-    from napari_phenoai.loop.retrain import retrain
+    from napari_phenoai.loop.child import command
 
     settings = TrainSettings(
         family=family,
         encoder=encoder,
+        pretrained=pretrained,
         minutes=minutes,
         steps=steps,
         seed=seed,
@@ -105,13 +125,15 @@ def train(
     )
     with reporting(as_json=json) as out, Project.open(folder) as project:
         out.resume = "Nothing was changed. Run the same command again to train."
-        work = retrain(project, settings, parent=from_, author=author_name(author))
-        record = out.run(recorded(work, project.ledger, "train", "Training"), "Training")
-        reason = record.gate.reason if record.gate else ""
+        argv = command(project.path, settings, parent=from_, author=author_name(author))
+        work = process_work(argv, log=project.path / "training.log")
+        told = out.run(recorded(work, project.ledger, "train", "Training"), "Training")
+        record = RoundRecord.model_validate(told)
         out.result(
             record.model_dump(mode="json"),
             f"Trained {record.model} on {record.tiles} tiles in {record.seconds:.0f} s.",
-            f"Held-out Dice {_dice(record.evaluation)}. {reason}",
+            f"Held-out Dice {_dice(record.evaluation)}.",
+            *([record.gate.reason] if record.gate else []),
         )
 
 
@@ -135,11 +157,11 @@ def models(
             roll_back(project, author_name(author))
         rows = _model_rows(project)
         lines = [
-            f"{'*' if row['served'] else ' '} {row['id']:24s} {row['created']} "
-            f"{row['tiles']:4d} tiles  held-out Dice {row['dice']}"
-            for row in rows
+            f"{'*' if row['served'] else ' '} {row['id']:28s} {row['family']:6s} {row['created']} "
+            f"{row['tiles']:4d} tiles  held-out Dice {_dice(evaluation)}"
+            for row, evaluation in rows
         ]
-        out.result({"models": rows, "served": project.rounds.served()}, *lines)
+        out.result({"models": [row for row, _ in rows], "served": project.rounds.served()}, *lines)
         if not lines:
             out.result({}, "No model yet. Review some tiles, then: phenoai train.")
 
@@ -150,6 +172,10 @@ def review(
         Path,
         typer.Option(help="Folder of masks, napari-pixel-correction ZIP or RootPainter project."),
     ],
+    values: Annotated[
+        MaskMeaning,
+        typer.Option(help="ids: class ids, 0 unknown; indices: 0 is the first class; binary: 0/1."),
+    ] = MaskMeaning.AUTO,
     author: Author = None,
     json: Json = False,
 ) -> None:
@@ -158,30 +184,36 @@ def review(
     from napari_phenoai.loop.importing import import_masks
 
     with reporting(as_json=json) as out, Project.open(folder) as project:
-        work = import_masks(project, masks, author=author_name(author))
+        work = import_masks(project, masks, author=author_name(author), values=values.value)
         reviews = out.run(work, "Importing masks")
+        held = sum(review.role == "heldout" for review in reviews)
         out.result(
-            {"reviews": [review.id for review in reviews]},
-            f"Imported {len(reviews)} tiles from {masks}.",
+            {"reviews": [review.id for review in reviews], "heldout": held},
+            f"Imported {len(reviews)} tiles from {masks}, {held} of them held out to measure.",
         )
 
 
-def _model_rows(project: Project) -> list[dict[str, object]]:
+def _model_rows(project: Project) -> list[tuple[dict[str, object], Evaluation | None]]:
     from napari_phenoai.loop.models import evaluation_of
 
     rounds = project.rounds.all()
     served = project.rounds.served()
-    return [
-        {
+    rows = []
+    for card in project.models.cards():
+        measured = evaluation_of(rounds, card.id)
+        row: dict[str, object] = {
             "id": card.id,
             "family": card.family,
             "created": f"{card.created:%Y-%m-%d %H:%M}",
             "tiles": card.tiles,
             "served": card.id == served,
-            "dice": _dice(evaluation_of(rounds, card.id)),
+            "dice": measured.dice if measured else None,
+            "low": measured.low if measured else None,
+            "high": measured.high if measured else None,
+            "heldout": measured.tiles if measured else 0,
         }
-        for card in project.models.cards()
-    ]
+        rows.append((row, measured))
+    return rows
 
 
 def _dice(evaluation: Evaluation | None) -> str:

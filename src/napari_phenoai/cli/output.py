@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari_phenoai.core.progress import Progress, Work
 
-__all__ = ["Json", "Reporter", "author_name", "reporting"]
+__all__ = ["Json", "Reporter", "author_name", "print_usage_error", "reporting"]
 
 T = TypeVar("T")
 
@@ -112,12 +112,17 @@ def reporting(*, as_json: bool) -> Iterator[Reporter]:
     except (typer.Exit, typer.BadParameter):
         raise
     except Exception as error:
-        _log.debug("unforeseen", exc_info=True)
         what = f"Something unforeseen happened: {type(error).__name__}: {error}"
         hint = "Your files are as they were. Please report it with the lines above."
         _log.exception("unforeseen error")
         raise _failed(as_json, what, hint) from error
     reporter.show()
+
+
+def print_usage_error() -> None:
+    """Print, as JSON, that the command line was not understood; stderr has the details."""
+    error = {"what": "The command line was not understood.", "hint": "See phenoai --help."}
+    typer.echo(json.dumps({"error": error}))
 
 
 def author_name(given: str | None) -> str:

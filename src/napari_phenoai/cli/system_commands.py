@@ -26,16 +26,20 @@ _EXTRAS = {"torch": "torch", "segmentation-models-pytorch": "torch"}
 def jobs(
     folder: Folder,
     cancel: Annotated[str | None, typer.Option(help="Id of a running job to stop.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Wait until no job runs.")] = False,
     json: Json = False,
 ) -> None:
-    """List the long work of a project, or stop a running one."""
+    """List the long work of a project, watch it, or stop a running one."""
     from napari_phenoai.io.project import Project
-    from napari_phenoai.jobs.recording import ask_to_stop
+    from napari_phenoai.jobs.recording import ask_to_stop, watched
 
     with reporting(as_json=json) as out, Project.open(folder) as project:
         if cancel is not None:
             job = ask_to_stop(project.ledger, cancel)
             out.result({}, f"Asked {job.title} to stop.")
+        if watch:
+            out.resume = "The jobs themselves go on."
+            out.run(watched(project.ledger), "Watching")
         found = project.ledger.jobs()
         out.result(
             {"jobs": [job.model_dump(mode="json") for job in found]},

@@ -112,13 +112,20 @@ class Chunks:
                 result[part.window] = chunk[part.inside]
         return result
 
-    def write(self, z: int, rows: slice, columns: slice, values: NDArray[np.uint8]) -> None:
+    def write(self, z: int, rows: slice, columns: slice, values: NDArray[np.uint8]) -> bool:
         """Write the pixels ``(y, x)`` of a window that lies inside plane `z`.
+
+        Chunks of truth that stay as they are are not written.
+
+        Returns
+        -------
+        bool
+            Whether a file has changed.
 
         Raises
         ------
         ProjectError
-            If a chunk that is covered in part is damaged and cannot be made again.
+            If a chunk of truth is damaged that is covered in part.
         DiskError
             If the disk is full, read-only or gone.
         """
@@ -126,16 +133,32 @@ class Chunks:
         folders = set()
         for part in _parts(rows, columns):
             path = self.path(z, part.row, part.column)
-            chunk = None if part.whole else self._load(path)
-            if chunk is None:
-                chunk = np.full((CHUNK_PX, CHUNK_PX), self._fill)
-            chunk[part.inside] = values[part.window]
-            if self._save(path, chunk):
+            chunk = self._mixed(path, part, values[part.window])
+            if chunk is not None and self._save(path, chunk):
                 folders.add(path.parent)
         if self._truth:
             with disk_errors(self.folder):
                 for folder in folders:
                     fsync_dir(folder)
+        return bool(folders)
+
+    def _mixed(
+        self, path: Path, part: _Part, values: NDArray[np.uint8]
+    ) -> NDArray[np.uint8] | None:
+        if part.whole and not self._truth:
+            return values
+        try:
+            chunk = self._load(path)
+        except ProjectError:
+            if not part.whole:
+                raise
+            return values
+        if chunk is None:
+            chunk = np.full((CHUNK_PX, CHUNK_PX), self._fill)
+        if np.array_equal(chunk[part.inside], values):
+            return None
+        chunk[part.inside] = values
+        return chunk
 
     def damaged(self) -> Iterator[Path]:
         """Yield the chunk files that cannot be decoded."""
@@ -236,7 +259,8 @@ def _spans(extent: slice) -> Iterator[tuple[int, slice, slice]]:
 def _encoded(chunk: NDArray[np.uint8]) -> bytes:
     from numcodecs.zstd import Zstd  # type: ignore[import-untyped]
 
-    return bytes(Zstd(level=_LEVEL, checksum=True).encode(chunk))
+    data = np.ascontiguousarray(chunk)
+    return bytes(Zstd(level=_LEVEL, checksum=True).encode(data))
 
 
 def _pixels(data: bytes) -> NDArray[np.uint8]:

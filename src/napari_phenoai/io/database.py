@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from napari_phenoai.errors import DiskError, LockedError, NewerFormatError, ProjectError
-from napari_phenoai.io.files import make_folder
+from napari_phenoai.io.files import disk_errors, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,6 +85,8 @@ class Database:
         self._lock = threading.Lock()
         self._connections: dict[threading.Thread, sqlite3.Connection] = {}
         make_folder(path.parent)
+        with disk_errors(path):
+            path.open("ab").close()
         try:
             self._migrate(migrations)
         except BaseException:

@@ -38,6 +38,7 @@ PARTIAL = ".partial"
 
 _FULL = "Free some space on that disk and try again; everything saved before is safe."
 _FORBIDDEN = "Change the permissions of the folder, or copy the project to a folder of your own."
+_LOCAL = "Copy the project to a disk of this machine."
 _HINTS = {
     errno.ENOSPC: ("the disk is full", _FULL),
     errno.EDQUOT: ("your quota on the disk is used up", _FULL),
@@ -46,6 +47,8 @@ _HINTS = {
     errno.EACCES: ("permission was denied", _FORBIDDEN),
     errno.EPERM: ("permission was denied", _FORBIDDEN),
     errno.EIO: ("the disk reports an error", "Copy the project to another disk soon."),
+    errno.ENOLCK: ("the disk has no locks", _LOCAL),
+    errno.EOPNOTSUPP: ("the disk cannot do that", _LOCAL),
     errno.ENOENT: (
         "the folder is not there",
         "Plug the disk in again, or put the folder back, and try again.",

@@ -134,7 +134,9 @@ class RecordFolder(Generic[R]):
         self._kind, self._what, self._fixed = kind, what, fixed
         self._files, self._name_of, self._index = files, name_of, index
         self._lock = threading.RLock()
+        self._prefix = f"{folder}{os.sep}"
         self._entries: dict[str, _Entry[R]] = {}
+        self._bad: dict[str, _Entry[R]] = {}
         self._seen: frozenset[str] | None = None
         self._records: dict[str, R] = {}
         self._findings: list[Finding] = []
@@ -170,20 +172,28 @@ class RecordFolder(Generic[R]):
         if names is self._seen and self._fixed and not self._findings:
             return
         known = self._known() if first else {}
-        found = ((name, self._entry(name, known)) for name in sorted(names))
-        entries = {name: entry for name, entry in found if entry is not None}
-        if entries != self._entries or first:
-            self._save(entries, known)
-            self._take(entries)
+        entries = {name: self._entry(name, known) for name in self._suspects(names)}
+        found = {name: entry for name, entry in entries.items() if entry is not None}
+        changed = {name: new for name, new in found.items() if new is not self._entries.get(name)}
+        gone = (self._entries.keys() | known.keys()) - names
+        gone |= (entries.keys() - found.keys()) & self._entries.keys()
+        if changed or gone:
+            self._save(changed, gone, known)
+            self._take(changed, gone)
         self._seen = names
+
+    def _suspects(self, names: frozenset[str]) -> list[str]:
+        if not self._fixed:
+            return sorted(names)
+        bad = {name for name in self._bad if name in names}
+        return sorted((names - self._entries.keys()) | bad)
 
     def _entry(self, name: str, known: Mapping[str, tuple[FileMark, str]]) -> _Entry[R] | None:
         old = self._entries.get(name)
         if old is not None and old.record is not None and self._fixed:
             return old
-        path = self.folder / name
         try:
-            stat = path.stat()
+            stat = os.stat(f"{self._prefix}{name}")  # noqa: PTH116 - twice as fast for 10,000
         except (FileNotFoundError, NotADirectoryError):
             return None
         mark = (stat.st_size, stat.st_mtime_ns)
@@ -192,7 +202,7 @@ class RecordFolder(Generic[R]):
         if name in known and known[name][0] == mark:
             with suppress(ValidationError):
                 return _Entry(mark, self._kind.model_validate_json(known[name][1]))
-        return self._read(name, path, mark)
+        return self._read(name, self.folder / name, mark)
 
     def _read(self, name: str, path: Path, mark: FileMark) -> _Entry[R]:
         try:
@@ -206,15 +216,40 @@ class RecordFolder(Generic[R]):
         hint = "Remove it if it is a copy, or give it back the name that it had."
         return _Entry(mark, None, Finding("warning", text, hint, path))
 
-    def _take(self, entries: dict[str, _Entry[R]]) -> None:
-        self._entries = entries
+    def _take(self, changed: Mapping[str, _Entry[R]], gone: set[str]) -> None:
+        plain = not gone and all(
+            entry.record is not None
+            and name not in self._entries
+            and _id(entry.record) not in self._records
+            for name, entry in changed.items()
+        )
+        self._entries = {**self._entries, **changed}
+        for name in gone & self._entries.keys():
+            del self._entries[name]
+        if plain:
+            self._add(changed)
+        else:
+            self._gather()
+
+    def _add(self, changed: Mapping[str, _Entry[R]]) -> None:
+        added = {_id(entry.record): entry.record for entry in changed.values() if entry.record}
+        if len(added) < len(changed):
+            self._gather()
+            return
+        last = next(reversed(self._records), "")
+        self._records = {**self._records, **dict(sorted(added.items()))}
+        if min(added) < last:
+            self._records = dict(sorted(self._records.items()))
+
+    def _gather(self) -> None:
         records: dict[str, R] = {}
-        self._findings = [entry.finding for entry in entries.values() if entry.finding]
-        for name, entry in entries.items():
+        self._bad = {name: entry for name, entry in self._entries.items() if entry.finding}
+        self._findings = [entry.finding for entry in self._bad.values() if entry.finding]
+        for name, entry in sorted(self._entries.items()):
             if entry.record is None:
                 continue
             twin = records.setdefault(_id(entry.record), entry.record)
-            if twin != entry.record:
+            if twin is not entry.record and twin != entry.record:
                 text = f"The {self._what} {self.folder / name} differs from another of its id."
                 hint = "Keep the one that is right and move the other out of the project."
                 self._findings.append(Finding("error", text, hint, self.folder / name))
@@ -229,23 +264,20 @@ class RecordFolder(Generic[R]):
         return {}
 
     def _save(
-        self, entries: Mapping[str, _Entry[R]], known: Mapping[str, tuple[FileMark, str]]
+        self,
+        changed: Mapping[str, _Entry[R]],
+        gone: set[str],
+        known: Mapping[str, tuple[FileMark, str]],
     ) -> None:
         index = None if self._index is None else self._index()
         if index is None:
             return
         rows = [
             (name, entry.mark, _id(entry.record), entry.record.model_dump_json())
-            for name, entry in entries.items()
-            if entry.record is not None
-            and entry is not self._entries.get(name)
-            and (name not in known or known[name][0] != entry.mark)
+            for name, entry in changed.items()
+            if entry.record is not None and known.get(name, (None,))[0] != entry.mark
         ]
-        gone = [
-            name
-            for name in {**known, **self._entries}
-            if name not in entries or entries[name].record is None
-        ]
+        gone = gone | {name for name, entry in changed.items() if entry.record is None}
         with suppress(PhenoError):
             if rows:
                 index.index(self._what, rows)

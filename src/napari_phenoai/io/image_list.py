@@ -14,7 +14,7 @@ from napari_phenoai.core.ids import slug, unique
 from napari_phenoai.core.progress import Progress, scaled
 from napari_phenoai.core.records import ImageRecord
 from napari_phenoai.errors import ImageError, InputError
-from napari_phenoai.io.files import write_json
+from napari_phenoai.io.files import PARTIAL, disk_error, make_folder, write_json
 from napari_phenoai.io.folders import RecordFolder, json_files, stem
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class ImageList:
     root : Path
         Folder of the project; what lies inside it is named relative to it.
     lock : FileLock
-        Held while a record is written.
+        Held while a record is changed.
     index : callable, optional
         Returns an index that makes opening fast, or None.
     """
@@ -51,7 +51,6 @@ class ImageList:
         self.folder = root / "images"
         self._lock = lock
         self._mutex = threading.RLock()
-        self._reserved: set[str] = set()
         self._sources: dict[str, ImageSource] = {}
         self._records = RecordFolder(
             self.folder,
@@ -116,7 +115,7 @@ class ImageList:
         yield Progress(0, 1, f"looking at {_name(where)}")
         known = self._with_fingerprint(source.fingerprint)
         if known is not None:
-            return known
+            return self.relink(known.id, where) if self._lost(known) else known
         with self._reserve(slug(Path(_name(where)).stem)) as image_id:
             stored = self.stored(where)
             if copy or needs_conversion(source):
@@ -125,7 +124,8 @@ class ImageList:
                 stored = self.stored(str(target))
             try:
                 record = self._record(image_id, source, where, stored, pixel_um)
-                self._write(record.but(group=group))
+                with self._mutex:
+                    self._write(record.but(group=group))
             except BaseException:
                 if stored != self.stored(where):
                     shutil.rmtree(self.root / stored, ignore_errors=True)
@@ -142,13 +142,14 @@ class ImageList:
         DiskError
             If the disk is full or read-only.
         """
-        try:
-            record = self.get(image_id).but(**changes)
-        except ValidationError as error:
-            text = f"Image {image_id} cannot have {changes}: {error.errors()[0]['msg']}."
-            raise InputError(text, hint="Give another value.") from error
-        self._write(record)
-        return record
+        with self._mutex, self._lock.holding(_LOCK_SECONDS):
+            try:
+                record = self.get(image_id).but(**changes)
+            except ValidationError as error:
+                text = f"Image {image_id} cannot have {changes}: {error.errors()[0]['msg']}."
+                raise InputError(text, hint="Give another value.") from error
+            self._write(record)
+            return record
 
     def relink(self, image_id: str, uri: str | Path) -> ImageRecord:
         """Take the pixels of an image from another place from now on.
@@ -192,7 +193,7 @@ class ImageList:
         from napari_phenoai.io.images import open_image
 
         where = self.located(record)
-        if not _is_address(where) and not Path(where).exists():
+        if self._lost(record):
             text = f"The image {record.name} is not at {where} any more."
             raise ImageError(text, hint=_back(record))
         source: ImageSource = open_image(where)
@@ -204,21 +205,41 @@ class ImageList:
             raise ImageError(text, hint=hint)
         return source
 
+    def _lost(self, record: ImageRecord) -> bool:
+        return not _is_address(record.uri) and not Path(self.located(record)).exists()
+
     def _with_fingerprint(self, fingerprint: str) -> ImageRecord | None:
         matches = (record for record in self.all() if record.fingerprint == fingerprint)
         return next(matches, None)
 
     @contextmanager
     def _reserve(self, name: str) -> Iterator[str]:
-        with self._mutex:
-            taken = {path.name.partition(".")[0] for path in self.folder.glob("[!.]*")}
-            image_id = unique(name, {*self._records.records(), *self._reserved, *taken})
-            self._reserved.add(image_id)
+        """Give an id that no other thread or process takes meanwhile."""
+        taken = {path.name.partition(".")[0] for path in self.folder.glob("[!.]*")}
+        while True:
+            image_id = unique(name, taken)
+            claim = self.folder / f".{image_id}.claim{PARTIAL}"
+            if self._claimed(claim, image_id):
+                break
+            taken.add(image_id)
         try:
             yield image_id
         finally:
-            with self._mutex:
-                self._reserved.discard(image_id)
+            with suppress(OSError):
+                claim.unlink()
+
+    def _claimed(self, claim: Path, image_id: str) -> bool:
+        make_folder(self.folder)
+        try:
+            claim.open("x").close()
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise disk_error(error, claim, "made") from error
+        if not any(self.folder.glob(f"{image_id}.*")):
+            return True
+        claim.unlink()
+        return False
 
     def _record(
         self, image_id: str, source: ImageSource, where: str, stored: str, pixel_um: float | None
@@ -241,9 +262,8 @@ class ImageList:
             raise InputError(text, hint="Give a pixel size above 0 in micrometres.") from error
 
     def _write(self, record: ImageRecord) -> None:
-        with self._mutex, self._lock.holding(_LOCK_SECONDS):
-            write_json(self.folder / f"{record.id}.json", record)
-            self._records.forget(f"{record.id}.json")
+        write_json(self.folder / f"{record.id}.json", record)
+        self._records.forget(f"{record.id}.json")
 
 
 def _is_address(where: str) -> bool:
@@ -271,4 +291,4 @@ def _name(where: str) -> str:
 def _back(record: ImageRecord) -> str:
     if record.uri != record.original:
         return f"Put that folder back from a backup, or add {record.original} again."
-    return "Put the file back, or give its new place with Project.relink_image."
+    return "Put the file back, or add it again from its new place."

@@ -117,9 +117,10 @@ class LabelStore:
             self.lock()
             self._unfinished.append(tile)
             self._lock.note("\n".join(part.key for part in self._unfinished))
-            self._pyramid.write(tile, values)
-            for part in self._unfinished[:-1]:
-                self._pyramid.refresh(part)
+            changed = self._pyramid.write(tile, values)
+            if changed or len(self._unfinished) > 1:
+                for part in self._unfinished:
+                    self._pyramid.refresh(part)
             self._unfinished.clear()
             self._lock.note("")
 
@@ -214,7 +215,7 @@ class LabelStore:
             raise LabelError(text, hint="Give whole numbers: 0 or the id of a class.")
         scheme = self._scheme()
         known = {0, *(item.id for item in scheme.classes)}
-        unknown = sorted(set(np.unique(labels).tolist()) - known)
+        unknown = sorted(_values(labels) - known)
         if unknown:
             listed = ", ".join(map(str, unknown[:5]))
             names = ", ".join(f"{item.id} {item.name}" for item in scheme.active)
@@ -228,6 +229,12 @@ class LabelStore:
     def _repair(self, note: str) -> None:
         for part in _tiles_in(note, self._image):
             self._pyramid.refresh(part)
+
+
+def _values(labels: NDArray[np.integer[Any]]) -> set[int]:
+    if labels.dtype == np.uint8:
+        return set(np.flatnonzero(np.bincount(labels.ravel())).tolist())
+    return set(np.unique(labels).tolist())
 
 
 def check_inside(tile: Tile, image: ImageRecord) -> None:

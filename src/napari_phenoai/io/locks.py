@@ -64,7 +64,8 @@ class FileLock:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         try:
-            self._wait(handle, time.monotonic() + wait_seconds)
+            with disk_errors(self.path, "locked"):
+                self._wait(handle, time.monotonic() + wait_seconds)
             note = _text(handle).partition("\n")[2]
         except BaseException:
             os.close(handle)

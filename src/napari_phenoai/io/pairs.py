@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Coding", "Pair", "PairedFolder", "class_coding", "paired_folder", "read_mask"]
+__all__ = [
+    "Coding",
+    "Pair",
+    "PairedFolder",
+    "class_coding",
+    "paired_folder",
+    "read_mask",
+    "read_values",
+]
 
 _UNKNOWN = 255
 _MOST_CLASSES = 20
@@ -154,7 +162,7 @@ def read_mask(path: Path, coding: Coding, shape: tuple[int, int]) -> NDArray[np.
     ImageError
         If it cannot be read.
     """
-    values = _raw(path)
+    values = read_values(path)
     if values.shape != shape:
         what = f"The mask {path} has {_size(values.shape)} px, its image {_size(shape)} px."
         raise LabelError(what, hint="Give each image a mask of its own size.")
@@ -218,12 +226,20 @@ def _class_values(about: Mapping[str, Any]) -> tuple[dict[int, str] | None, bool
 def _values(pairs: Iterable[Pair]) -> set[int]:
     found: set[int] = set()
     for pair in pairs:
-        found.update(np.unique(_raw(pair.mask)).tolist())
+        found.update(np.unique(read_values(pair.mask)).tolist())
     return found
 
 
-def _raw(path: Path) -> NDArray[np.integer[Any]]:
-    """Return the whole numbers of a mask file."""
+def read_values(path: Path) -> NDArray[np.integer[Any]]:
+    """Return the whole numbers of a mask file, shape (y, x).
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read.
+    LabelError
+        If it has several channels or is not of whole numbers.
+    """
     try:
         values = _opened(path)
     except (OSError, ValueError, SyntaxError) as error:

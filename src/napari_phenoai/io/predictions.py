@@ -135,8 +135,12 @@ class PredictionStore:
         coded = _coded(tile, uncertainty)
         with self._mutex, self._lock.holding(_LOCK_SECONDS):
             self._create()
-            self._uncertainty.write(tile, coded)
-            self._classes.write(tile, classes.astype(np.uint8))
+            for pyramid, values in (
+                (self._uncertainty, coded),
+                (self._classes, classes.astype(np.uint8)),
+            ):
+                pyramid.write(tile, values)
+                pyramid.refresh(tile)
 
     def has(self, tile: Tile) -> bool:
         """Tell whether every pixel of `tile` has been predicted."""

@@ -110,7 +110,7 @@ class Project:
         ...     project.scheme.names
         ('soil', 'plant')
         """
-        folder = Path(path).expanduser().absolute()
+        folder = Path(path).expanduser().resolve()
         spec = new_spec(classes, tile_px=tile_px, name=name or folder.stem)
         file = SpecFile(folder)
         file.check_free()
@@ -132,7 +132,7 @@ class Project:
         DiskError
             If the folder cannot be read.
         """
-        folder = Path(path).expanduser().absolute()
+        folder = Path(path).expanduser().resolve()
         if folder.name == PROJECT_FILE:
             folder = folder.parent
         project = cls(folder)
@@ -147,6 +147,7 @@ class Project:
             self._images.close()
             if self._ledger is not None:
                 self._ledger.close()
+            self._no_index = False
 
     def __enter__(self) -> Self:
         return self
@@ -166,13 +167,7 @@ class Project:
 
     @property
     def ledger(self) -> Ledger:
-        """Queue, jobs and small settings; opened at the first use.
-
-        Raises
-        ------
-        DiskError, ProjectError
-            If it cannot be opened for writing, or is damaged.
-        """
+        """Queue, jobs and small settings; opened, and checked, at the first use."""
         with self._mutex:
             if self._ledger is None:
                 self._ledger = Ledger(self.path / "ledger.sqlite")
@@ -197,19 +192,14 @@ class Project:
         return self._file.update(**changes)
 
     def update_scheme(self, scheme: ClassScheme) -> ProjectFile:
-        """Make `scheme` the classes from now on, also inside the label images.
+        """Make `scheme`, which must follow from that in force, the classes from now on.
 
-        Raises
-        ------
-        InputError
-            If it was not made from the scheme that is in force.
+        `InputError` if the classes were changed elsewhere meanwhile.
         """
         spec = self.update(scheme=scheme)
         for record in self.images():
             self._describe(record)
         return spec
-
-    # ----------------------------------------------------------------- images
 
     def images(self) -> list[ImageRecord]:
         """Return the images in the order in which they were added."""
@@ -220,13 +210,7 @@ class Project:
         return self._images.get(image_id)
 
     def source(self, image_id: str) -> ImageSource:
-        """Return the lazy pixels of one image; the same object each time.
-
-        Raises
-        ------
-        ImageError
-            If the file has gone, cannot be read or is not the one that was added.
-        """
+        """Return the lazy pixels of one image; `ImageError` if its file has gone or changed."""
         return self._images.source(image_id)
 
     def add_image(
@@ -254,8 +238,9 @@ class Project:
         Returns
         -------
         ImageRecord
-            The new record; the one that there was if the same pixels were added
-            before. Closing the generator leaves nothing behind.
+            The new record, or the old one if the same pixels were added before; it is
+            told their new place if they were moved. Closing the generator leaves
+            nothing behind.
 
         Raises
         ------
@@ -267,13 +252,7 @@ class Project:
         return self._images.add(uri, copy=copy, group=group, pixel_um=pixel_um)
 
     def relink_image(self, image_id: str, uri: str | Path) -> ImageRecord:
-        """Take the pixels of an image from another place, as its file was moved.
-
-        Raises
-        ------
-        ImageError
-            If what is there cannot be read or has another size.
-        """
+        """Take the pixels from where the file was moved; `ImageError` if they do not fit."""
         return self._images.relink(image_id, uri)
 
     def set_pixel_um(self, image_id: str, value: float | None) -> ImageRecord:
@@ -285,8 +264,6 @@ class Project:
     def set_group(self, image_id: str, group: str | None) -> ImageRecord:
         """Set what an image belongs to (plot, plant, date); None for nothing."""
         return self._images.change(image_id, group=group)
-
-    # ----------------------------------------------------------------- stores
 
     def labels(self, image_id: str) -> LabelStore:
         """Return people's labels of one image; the same object each time."""

@@ -126,8 +126,13 @@ class Pyramid:
         """
         return self._arrays[0].read(tile.z, *tile.slices)
 
-    def write(self, tile: Tile, values: NDArray[np.uint8]) -> None:
-        """Write the pixels ``(y, x)`` of `tile`, then the levels above it.
+    def write(self, tile: Tile, values: NDArray[np.uint8]) -> bool:
+        """Write the pixels ``(y, x)`` of `tile` at full resolution only.
+
+        Returns
+        -------
+        bool
+            Whether anything has changed, so that `refresh` is needed.
 
         Raises
         ------
@@ -136,8 +141,7 @@ class Pyramid:
         DiskError
             If the disk is full, read-only or gone.
         """
-        self._arrays[0].write(tile.z, *tile.slices, values)
-        self.refresh(tile)
+        return self._arrays[0].write(tile.z, *tile.slices, values)
 
     def refresh(self, tile: Tile) -> None:
         """Make the levels above `tile` anew from full resolution."""

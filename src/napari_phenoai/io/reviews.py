@@ -62,6 +62,7 @@ class ReviewLog:
         self._lock = threading.RLock()
         self._of: Mapping[str, Review] = {}
         self._current: dict[str, Review] = {}
+        self._keys: dict[str, str] = {}
 
     def add(self, review: Review, mask: NDArray[np.uint8] | None = None) -> Review:
         """Keep `review`; when this returns, it and its mask are on the disk.
@@ -130,7 +131,7 @@ class ReviewLog:
         with self._lock:
             records = self._records.records()
             if records is not self._of:
-                self._current, self._of = _in_force(records), records
+                self._current, self._of = self._in_force(records), records
             return dict(self._current)
 
     @property
@@ -172,6 +173,13 @@ class ReviewLog:
             text += f"{review.height} x {review.width} as review {review.id} says."
             raise ProjectError(text, hint="Review that tile again.")
         return mask
+
+    def _in_force(self, records: Mapping[str, Review]) -> dict[str, Review]:
+        for name in records.keys() - self._keys.keys():
+            self._keys[name] = records[name].tile.key
+        replaced = {one.replaces for one in records.values() if one.replaces != one.id}
+        kept = ((name, one) for name, one in records.items() if name not in replaced)
+        return {self._keys[name]: one for name, one in kept}
 
     def _verified(self, path: Path, review: Review) -> bytes:
         hint = "Copy it again from the place that the review comes from, or review the tile again."
@@ -257,9 +265,3 @@ def _foreign(path: Path) -> Finding:
     text = f"{path} is no review; it is not used."
     hint = "Move it out of the folder reviews; reviews lie in folders such as 2026-05."
     return Finding("warning", text, hint, path)
-
-
-def _in_force(records: Mapping[str, Review]) -> dict[str, Review]:
-    replaced = {review.replaces for review in records.values() if review.replaces != review.id}
-    kept = (review for review in records.values() if review.id not in replaced)
-    return {review.tile.key: review for review in kept}

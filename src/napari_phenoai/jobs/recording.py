@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_phenoai.core.progress import Work
     from napari_phenoai.io.ledger import Ledger
 
-__all__ = ["ask_to_stop", "recorded"]
+__all__ = ["ask_to_stop", "recorded", "watched"]
 
 T = TypeVar("T")
 
@@ -96,6 +96,15 @@ def ask_to_stop(ledger: Ledger, job_id: str) -> JobRecord:
         raise JobError(text, hint="Only a running job can be stopped.")
     ledger.set_setting(_STOP + found[0].id, "1")
     return found[0]
+
+
+def watched(ledger: Ledger) -> Work[None]:
+    """Follow the running jobs of a project until none is left."""
+    while running := [job for job in ledger.jobs() if job.state == "running"]:
+        shares = [job.done / job.total for job in running if job.total]
+        message = ", ".join(f"{job.title} {job.message}".strip() for job in running)
+        yield Progress(sum(shares), len(running), message)
+        time.sleep(_EVERY_SECONDS)
 
 
 def _at(job: JobRecord, progress: Progress) -> JobRecord:

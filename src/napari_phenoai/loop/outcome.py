@@ -70,6 +70,7 @@ class Plan:
     model: str = "unet"
     seed: int = 0
     minutes_per_round: Sequence[float] | None = None
+    steps_per_round: Sequence[int] | None = None
     device: str = "auto"
     full_label: bool = False
     keep: frozenset[int] = frozenset()
@@ -81,18 +82,19 @@ class Plan:
         if self.protocol not in ("corrective", "full"):
             what = f"There is no protocol {self.protocol!r}."
             raise InputError(what, hint="Use corrective or full.")
-        given = self.minutes_per_round
-        if given is not None and len(given) != self.rounds:
-            what = f"{len(given)} training times for {self.rounds} rounds."
-            raise InputError(what, hint="Give one number of minutes per round.")
+        for given in (self.minutes_per_round, self.steps_per_round):
+            if given is not None and len(given) != self.rounds:
+                what = f"{len(given)} training lengths for {self.rounds} rounds."
+                raise InputError(what, hint="Give one number per round.")
 
     def settings(self, number: int) -> TrainSettings:
         """Return how round `number`, from 1 on, trains: from scratch, always."""
-        minutes = None if self.minutes_per_round is None else self.minutes_per_round[number - 1]
+        minutes, steps = self.minutes_per_round, self.steps_per_round
         return TrainSettings(
             family=self.model,
             pretrained=False,
-            minutes=minutes,
+            minutes=None if minutes is None else minutes[number - 1],
+            steps=None if steps is None else steps[number - 1],
             seed=self.seed,
             device=self.device,
         )

@@ -69,7 +69,7 @@ def overlaid(
         colour = np.array(tuple(bytes.fromhex(item.colour[1:])), np.float32)
         result[mask] += (colour - result[mask]) * _OPACITY
         result[mask & ~_inside(mask)] = colour
-    return np.clip(result, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(result, 0, 255), np.uint8)
 
 
 def _picture(
@@ -115,10 +115,12 @@ def _as_rgb(item: Item, view: Tile) -> NDArray[np.uint8]:
         return np.asarray(values, np.uint8)
     low, high = np.nanpercentile(values, [1, 99])
     scaled = (values.astype(np.float32) - low) / max(float(high - low), 1e-9)
-    return (np.clip(np.nan_to_num(scaled), 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.clip(np.nan_to_num(scaled), 0, 1) * 255, np.uint8)
 
 
 def _inside(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the pixels whose four neighbours belong to `mask` as well."""
     padded = np.pad(mask, 1, mode="edge")
-    return padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    rows = padded[:-2, 1:-1] & padded[2:, 1:-1]
+    columns = padded[1:-1, :-2] & padded[1:-1, 2:]
+    return np.asarray(rows & columns)

@@ -47,11 +47,23 @@ class _Need:
     share: float
     reviews: Mapping[str, Review]
     queue: Sequence[QueueItem]
-    again: Sequence[Tile]
+    again: Sequence[Review]
 
     @property
-    def decided(self) -> list[Tile]:
-        return [review.tile for review in self.reviews.values()]
+    def decided(self) -> dict[str, Tile]:
+        """Tiles that must not come again, by key: all but those skipped a while ago."""
+        order = sorted(review.id for review in self.reviews.values())
+        long_ago = order[-_LATER] if len(order) >= _LATER else ""
+        return {
+            key: review.tile
+            for key, review in self.reviews.items()
+            if review.verdict != "skipped" or review.id >= long_ago
+        }
+
+    def open(self, tiles: Sequence[Tile]) -> list[Tile]:
+        """Leave out of `tiles` those that must not come again."""
+        decided = self.decided
+        return [tile for tile in tiles if tile.key not in decided]
 
 
 def refresh_queue(
@@ -117,12 +129,12 @@ def refresh_queue(
         predictor = load_predictor(project)
     need = _need(project, recheck=recheck)
     rng = np.random.default_rng(_seed(project, seed))
-    roles = _roles(need, count)
+    roles = _roles(need, max(0, count - len(need.again)))
     heldout = _heldout(need, roles.count("heldout"), rng)
     model = predictor if chosen_by.needs_model else None
     wanted = roles.count("train")
     chosen = yield from _chosen(project, need, chosen_by, model, count=wanted, rng=rng)
-    fresh = _woven(roles, heldout, chosen, chosen_by.name, model)
+    fresh = _again(need) + _woven(roles, heldout, chosen, chosen_by.name, model)
     items = _placed(need, fresh, keep)
     project.ledger.set_queue(_round(project), items)
     return items
@@ -133,11 +145,11 @@ def default_strategy(project: Project) -> str:
     return "foreground-random" if project.rounds.served() else "random"
 
 
-def to_check_again(project: Project) -> list[Tile]:
-    """Return the tiles that were decided before one of today's classes existed."""
+def to_check_again(project: Project) -> list[Review]:
+    """Return the reviews that were made before one of today's classes existed."""
     scheme = project.scheme
     return [
-        review.tile
+        review
         for review in project.reviews.current().values()
         if review.teaches and scheme.unchecked(review.scheme_version)
     ]
@@ -188,8 +200,9 @@ def _heldout(need: _Need, count: int, rng: np.random.Generator) -> list[Tile]:
     """Draw held-out tiles at random, spread over the images, never by a model."""
     if not count:
         return []
-    pool = _open(need, need.split.sample("heldout", need.tile_px, _POOL * count + 200, rng))
-    return spread(pool, count, need.decided)
+    size = _POOL * count + len(need.reviews)
+    pool = need.open(need.split.sample("heldout", need.tile_px, size, rng))
+    return spread(pool, count, list(need.decided.values()))
 
 
 def _chosen(
@@ -203,28 +216,22 @@ def _chosen(
 ) -> Work[list[Choice]]:
     size = max(_LEAST_POOL, _POOL * count)
     drawn = need.split.sample("train", need.tile_px, size + len(need.reviews), rng)
-    tiles = _open(need, drawn)[:size]
+    tiles = need.open(drawn)[:size]
     candidates = [Candidate(tile) for tile in tiles]
     if predictor is not None:
         stored = chosen_by.name != "margin"
         stats = yield from _scored(project, predictor, tiles, stored=stored)
         candidates = [Candidate(tile, stats[tile]) for tile in tiles]
     background = project.scheme.background
-    again = [Choice(tile, None, "decided before one of the classes existed") for tile in need.again]
-    rest = max(0, count - len(again))
-    taken = need.decided
-    return again + chosen_by.choose(candidates, rest, rng, background=background, taken=taken)
+    taken = list(need.decided.values())
+    return chosen_by.choose(candidates, count, rng, background=background, taken=taken)
 
 
-def _open(need: _Need, tiles: Sequence[Tile]) -> list[Tile]:
-    """Leave out what has been decided, but for what was skipped a while ago."""
-    order = sorted(review.id for review in need.reviews.values())
-    long_ago = order[-_LATER] if len(order) >= _LATER else ""
+def _again(need: _Need) -> list[QueueItem]:
+    reason = "decided before one of the classes existed"
     return [
-        tile
-        for tile in tiles
-        if (review := need.reviews.get(tile.key)) is None
-        or (review.verdict == "skipped" and review.id < long_ago)
+        QueueItem(tile=review.tile.key, position=0, reason=reason, role=review.role)
+        for review in need.again
     ]
 
 
@@ -240,7 +247,8 @@ def _scored(
             known = [tile for tile in here if store.has(tile)]
             stats |= {tile: stats_of_classes(*store.read(tile), ids) for tile in known}
         here = [tile for tile in here if tile not in stats]
-        for tile, probabilities in predict_pieces(project.source(image), predictor, here):
+        answers = predict_pieces(project.source(image), predictor, here) if here else ()
+        for tile, probabilities in answers:
             stats[tile] = tile_stats(probabilities, ids)
             yield Progress(len(stats), len(tiles), "scoring tiles")
     return stats

@@ -6,7 +6,7 @@ import base64
 import html
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_phenoai.io.files import write_atomic
 
@@ -120,8 +120,8 @@ def _setting(result: SimulationResult) -> str:
     corrects = "corrects proposed masks" if result.protocol == "corrective" else "paints every mask"
     return (
         f"A simulated person {corrects}, {result.tile} px tiles chosen by {result.strategy}, seed "
-        f"{result.seed}; models: {result.model}, trained from scratch. {result.train_images} images "
-        f"to learn from, {result.test_images} to test on, scale {result.scale:g}."
+        f"{result.seed}; models: {result.model}, trained from scratch. {result.train_images} "
+        f"images to learn from, {result.test_images} to test on, scale {result.scale:g}."
     )
 
 
@@ -145,7 +145,7 @@ def _curves(result: SimulationResult) -> str:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    options = {"svg.hashsalt": "phenoai", "svg.fonttype": "none", "font.size": 11}
+    options: Any = {"svg.hashsalt": "phenoai", "svg.fonttype": "none", "font.size": 11}
     with mpl.rc_context(options):
         figure = Figure(figsize=(11, 3.9), layout="constrained")
         FigureCanvasAgg(figure)
@@ -247,4 +247,4 @@ def _line(item: SimulatedRound, classes: Sequence[str]) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return "-" if value is None else f"{value:.3f}"

@@ -170,7 +170,7 @@ def _staged(work: Work[ModelCard], stage: str) -> Work[ModelCard]:
     try:
         while True:
             progress = next(work)
-            yield replace(progress, data={"stage": stage, **progress.data})
+            yield replace(progress, data={**progress.data, "stage": stage})
     except StopIteration as end:
         card: ModelCard = end.value
         return card

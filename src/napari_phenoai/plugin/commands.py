@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_phenoai.errors import ProjectError
 from napari_phenoai.io.images import open_image as open_source
@@ -24,7 +24,6 @@ from napari_phenoai.ui.session import session_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-    from qtpy.QtWidgets import QWidget
 
     from napari_phenoai.core.ports import ImageSource
 
@@ -41,6 +40,8 @@ __all__ = [
     "stop_training",
     "train_now",
 ]
+
+Dock = TypeVar("Dock", bound=QWidget)
 
 
 def new_project(viewer: Viewer) -> None:
@@ -140,7 +141,7 @@ def _results_dock(viewer: Viewer) -> ResultsDock:
     return _of(ResultsDock, show_dock(viewer, "Results"))
 
 
-def _of[Dock: QWidget](kind: type[Dock], dock: QWidget) -> Dock:
+def _of(kind: type[Dock], dock: QWidget) -> Dock:
     if not isinstance(dock, kind):
         text = f"The dock is a {type(dock).__name__}, not a {kind.__name__}."
         raise TypeError(text)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from napari_phenoai.io.images import image_uris, open_image
 from napari_phenoai.io.project import Project, is_project
 from napari_phenoai.ui.docks import show_dock
-from napari_phenoai.ui.errors import report
 from napari_phenoai.ui.picture import is_colour
 from napari_phenoai.ui.preferences import remember_reader
 from napari_phenoai.ui.session import session_of
@@ -110,11 +109,6 @@ def _read_project(path: str) -> list[LayerData]:
             images = project.images()
             return [image_layer(project.source(item.id), item.name) for item in images]
     remember_reader()
-    session = session_of(viewer)
-    session.error_raised.connect(report)
-    try:
-        session.open_project(path)
-    finally:
-        session.error_raised.disconnect(report)
     show_dock(viewer, "Workbench")
+    session_of(viewer).open_project(path)
     return _NO_LAYERS

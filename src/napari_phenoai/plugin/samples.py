@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_phenoai.testing.scenes import Scene, roots, rosettes
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["lesions_scene", "roots_scene", "rosettes_scene", "sample_field"]

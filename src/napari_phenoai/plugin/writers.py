@@ -6,15 +6,17 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_phenoai.errors import LabelError
 from napari_phenoai.io.files import disk_errors
 from napari_phenoai.io.ome import multiscales
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["write_labels"]
 
@@ -118,14 +120,22 @@ def _write_zarr(
         array = group.create_array(str(number), shape=level.shape, chunks=chunks, dtype=level.dtype)
         array[...] = level
     shape = labels.shape if labels.ndim == 3 else (1, *labels.shape)
-    scales = multiscales(path.stem, shape, len(levels), _pixel_um(attributes))  # type: ignore[arg-type]
-    ome = {"version": "0.5", "multiscales": scales, "image-label": {"version": "0.5"}}
+    scales = multiscales(path.stem, shape, len(levels), _pixel_um(attributes))
+    ome: dict[str, Any] = {
+        "version": "0.5",
+        "multiscales": scales,
+        "image-label": {"version": "0.5"},
+    }
     group.attrs["ome"] = ome
 
 
-_WRITERS: Mapping[
-    str, Callable[[Path, NDArray[np.unsignedinteger[Any]], Mapping[str, Any]], None]
-] = {".tif": _write_tiff, ".tiff": _write_tiff, ".png": _write_png, ".zarr": _write_zarr}
+_Write = Callable[[Path, "NDArray[np.unsignedinteger[Any]]", Mapping[str, Any]], None]
+_WRITERS: Mapping[str, _Write] = {
+    ".tif": _write_tiff,
+    ".tiff": _write_tiff,
+    ".png": _write_png,
+    ".zarr": _write_zarr,
+}
 
 
 def _pixel_um(attributes: Mapping[str, Any]) -> float | None:

@@ -12,12 +12,12 @@ from napari_phenoai.core.proposals import tile_size
 from napari_phenoai.errors import PhenoError
 from napari_phenoai.io.images import describe_image, image_uris
 from napari_phenoai.io.project import Project
+from napari_phenoai.ui.preferences import Preferences, preferences
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_phenoai.core.progress import Work
-    from napari_phenoai.ui.preferences import Preferences
 
 __all__ = ["Added", "add_images", "create_project", "propose_tile_px"]
 
@@ -77,10 +77,15 @@ def add_images(project: Project, places: Sequence[str]) -> Work[Added]:
     return Added(tuple(images), tuple(problems))
 
 
-def create_project(
-    path: Path, classes: Sequence[str], tile_px: int, preferences: Preferences
-) -> Project:
+def create_project(path: Path, classes: Sequence[str], tile_px: int) -> tuple[Project, Preferences]:
     """Make a project with what the person prefers for new ones, and return it open.
+
+    Returns
+    -------
+    project : Project
+        Open.
+    preferences : Preferences
+        What was preferred.
 
     Raises
     ------
@@ -91,9 +96,10 @@ def create_project(
     DiskError
         If the disk is full or read-only.
     """
+    wanted = preferences()
     project = Project.create(path, classes, tile_px=tile_px)
-    project.update(train_after=preferences.train_after, heldout_share=preferences.heldout_share)
-    return project
+    project.update(train_after=wanted.train_after, heldout_share=wanted.heldout_share)
+    return project, wanted
 
 
 def propose_tile_px(places: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_phenoai.errors import PhenoError
 from napari_phenoai.ui.controls.class_list import ClassList
 from napari_phenoai.ui.controls.decision_bar import DecisionBar
 from napari_phenoai.ui.controls.name_edit import NameEdit
@@ -14,6 +15,7 @@ from napari_phenoai.ui.controls.status_lines import StatusLines
 from napari_phenoai.ui.controls.tool_row import ToolRow
 from napari_phenoai.ui.controls.view_box import ViewBox
 from napari_phenoai.ui.controls.why_box import WhyBox
+from napari_phenoai.ui.links import link
 from napari_phenoai.ui.sentences import (
     accept_words,
     counts_words,
@@ -23,8 +25,9 @@ from napari_phenoai.ui.sentences import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_phenoai.core.scheme import ClassScheme
-    from napari_phenoai.errors import PhenoError
     from napari_phenoai.ui.bench import Bench
 
 __all__ = ["BenchPage"]
@@ -97,17 +100,17 @@ class BenchPage(QWidget):
 
     def _connect(self) -> None:
         session, bench = self.bench.session, self.bench
-        session.project_changed.connect(self._on_project)
-        session.current_changed.connect(self._on_current)
-        session.desk_changed.connect(self._on_current)
-        session.queue_changed.connect(self._on_status)
-        session.standing_changed.connect(self._on_status)
-        session.edited.connect(self._on_edited)
-        bench.tools.changed.connect(self._on_tools)
-        bench.layers.view_changed.connect(self._on_view)
+        link(self, session.project_changed, self._on_project)
+        link(self, session.current_changed, self._on_current)
+        link(self, session.desk_changed, self._on_current)
+        link(self, session.queue_changed, self._on_status)
+        link(self, session.standing_changed, self._on_status)
+        link(self, session.edited, self._on_edited)
+        link(self, bench.tools.changed, self._on_tools)
+        link(self, bench.layers.view_changed, self._on_view)
         self.decisions.chosen.connect(lambda action: bench.table[action]())
-        self.rest.clicked.connect(lambda: bench.table["accept_whole"]())
-        self.help.clicked.connect(lambda: bench.table["help"]())
+        self.rest.clicked.connect(bench.table["accept_whole"])
+        self.help.clicked.connect(bench.table["help"])
         self.classes.chosen.connect(bench.tools.choose_class)
         self.classes.added.connect(lambda name: self._change(lambda old: old.added(name)))
         self.classes.renamed.connect(

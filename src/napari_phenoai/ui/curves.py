@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_phenoai.ui.learning_data import LearningData
 from napari_phenoai.ui.plot_view import PlotView, load_plotting
@@ -71,6 +79,9 @@ class Curves(QWidget):
         )
         self.tabs.addTab(_page(self.corrections, [self.along_box_2]), "Corrections")
         self.tabs.addTab(_page(self.loss, []), "Training")
+        self.csv_button = _corner_button("CSV", "Save all curves as a table, one value per row")
+        self.png_button = _corner_button("PNG", "Save the curves as a picture")
+        self.tabs.setCornerWidget(_corner(self.csv_button, self.png_button))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.tabs)
@@ -150,6 +161,23 @@ class Curves(QWidget):
     def _on_pointed(self, key: str) -> None:
         kind, _, name = key.partition(":")
         (self.model_pointed if kind == "model" else self.tile_pointed).emit(name)
+
+
+def _corner_button(text: str, about: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(about)
+    button.setFixedWidth(button.fontMetrics().horizontalAdvance(text) + 18)
+    return button
+
+
+def _corner(*buttons: QPushButton) -> QWidget:
+    box = QWidget()
+    layout = QHBoxLayout(box)
+    layout.setContentsMargins(0, 0, 0, 2)
+    layout.setSpacing(2)
+    for button in buttons:
+        layout.addWidget(button)
+    return box
 
 
 def _choice(words: list[str], about: str) -> QComboBox:

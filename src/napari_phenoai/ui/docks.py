@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_phenoai.ui.preferences import PLUGIN
@@ -12,12 +12,13 @@ from napari_phenoai.ui.preferences import PLUGIN
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["DOCKS", "dock_of", "find_dock", "show_dock"]
+__all__ = ["DOCKS", "dock_of", "find_dock", "settle", "settle_soon", "show_dock"]
 
 DOCKS = ("Workbench", "Learning", "Queue", "Project", "Results")
 """Names of the docks, as in the manifest."""
 
 _BOTTOM = "Queue"
+_RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
 
 
 def find_dock(viewer: napari.viewer.Viewer, name: str) -> QWidget | None:
@@ -33,21 +34,45 @@ def find_dock(viewer: napari.viewer.Viewer, name: str) -> QWidget | None:
 
 
 def show_dock(viewer: napari.viewer.Viewer, name: str) -> QWidget:
-    """Open the dock called `name`, or bring it to the front, and return its widget.
-
-    Docks of ours on the right share one place as tabs; the queue goes below.
-    """
+    """Open the dock called `name`, or bring it to the front, and return its widget."""
     found = find_dock(viewer, name)
     if found is None:
-        neighbour = _neighbour(viewer)
         _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name)
         found = _native(widget)
-        _settle(dock_of(found), name, neighbour)
+    settle(viewer, name)
     dock = dock_of(found)
     if dock is not None:
         dock.show()
         dock.raise_()
     return found
+
+
+def settle(viewer: napari.viewer.Viewer, name: str) -> None:
+    """Give a dock that was just opened its place and its short title.
+
+    napari opens every dock on the right, below the others. Ours share one place
+    there as tabs, and the queue goes to the bottom. A dock that a person has moved
+    before, or that floats, stays where it is.
+    """
+    found = find_dock(viewer, name)
+    dock = dock_of(found) if found is not None else None
+    window = dock.parent() if dock is not None else None
+    if dock is None or not isinstance(window, QMainWindow) or dock.windowTitle() == name:
+        return
+    dock.setWindowTitle(name)
+    if dock.isFloating() or window.dockWidgetArea(dock) != _RIGHT:
+        return
+    neighbour = _neighbour(viewer, dock)
+    if name == _BOTTOM:
+        window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+    elif neighbour is not None:
+        window.tabifyDockWidget(neighbour, dock)
+        dock.raise_()
+
+
+def settle_soon(viewer: napari.viewer.Viewer, name: str) -> None:
+    """Call `settle` once the dock is there; for the constructor of its widget."""
+    QTimer.singleShot(0, lambda: settle(viewer, name))
 
 
 def dock_of(widget: QWidget) -> QDockWidget | None:
@@ -58,22 +83,15 @@ def dock_of(widget: QWidget) -> QDockWidget | None:
     return parent
 
 
-def _settle(dock: QDockWidget | None, name: str, neighbour: QDockWidget | None) -> None:
-    window = dock.parent() if dock is not None else None
-    if dock is None or not isinstance(window, QMainWindow):
-        return
-    if name == _BOTTOM:
-        window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
-    elif neighbour is not None:
-        window.tabifyDockWidget(neighbour, dock)
-
-
-def _neighbour(viewer: napari.viewer.Viewer) -> QDockWidget | None:
+def _neighbour(viewer: napari.viewer.Viewer, dock: QDockWidget) -> QDockWidget | None:
+    window = dock.parent()
     for name in DOCKS:
         found = find_dock(viewer, name) if name != _BOTTOM else None
-        dock = dock_of(found) if found is not None else None
-        if dock is not None and not dock.isFloating():
-            return dock
+        other = dock_of(found) if found is not None else None
+        if other in (None, dock) or other.isFloating() or not isinstance(window, QMainWindow):
+            continue
+        if window.dockWidgetArea(other) == _RIGHT:
+            return other
     return None
 
 

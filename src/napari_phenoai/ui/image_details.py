@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["ImageDetails"]
 
 
+class _Micrometres(QDoubleSpinBox):
+    def textFromValue(self, value: float) -> str:
+        return f"{value:.10g}"
+
+
 class ImageDetails(QWidget):
     """Shows and edits the pixel size and the group of some images."""
 
@@ -28,7 +33,7 @@ class ImageDetails(QWidget):
         super().__init__(parent)
         self.title = QLabel()
         self.title.setWordWrap(True)
-        self.pixel = QDoubleSpinBox()
+        self.pixel = _Micrometres()
         self.pixel.setRange(0, 1e7)
         self.pixel.setDecimals(4)
         self.pixel.setSuffix(" µm per pixel")

@@ -48,7 +48,7 @@ class ImageRow:
         size = f"{columns} x {rows} px"
         if record.shape[0] > 1:
             size += f" x {record.shape[0]}"
-        pixel = "pixel size unknown" if record.pixel_um is None else f"{record.pixel_um:g} µm"
+        pixel = "no pixel size" if record.pixel_um is None else f"{record.pixel_um:g} µm"
         group = f" · {record.group}" if record.group else ""
         return f"{record.name}\n{size} · {pixel}{group}\n{self.state}"
 
@@ -59,8 +59,8 @@ class ImageRow:
         words = tiles.get(self.decided, f"{self.decided} tiles reviewed")
         if self.predicted is None:
             return words
-        if self.predicted >= 1:
-            return f"{words} · predicted"
+        if self.predicted in (0, 1):
+            return f"{words} · {'predicted' if self.predicted else 'not predicted'}"
         return f"{words} · {100 * self.predicted:.0f} % predicted"
 
 

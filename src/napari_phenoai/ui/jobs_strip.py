@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_phenoai.ui.activity import mirror_jobs
 from napari_phenoai.ui.job_watch import JobWatch
+from napari_phenoai.ui.listening import listen
 
 if TYPE_CHECKING:
     from napari_phenoai.jobs.job import Job
@@ -88,7 +89,7 @@ class JobsStrip(QWidget):
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_MS)
         self._timer.timeout.connect(self._look)
-        session.jobs_changed.connect(self._on_jobs)
+        listen(self, session.jobs_changed, self._on_jobs)
         mirror_jobs(session)
         self._on_jobs()
 

@@ -76,8 +76,6 @@ KEYS: Sequence[Key] = (
 _UNUSED = ("M",)
 """Keys of napari that make no sense in the tile: M would paint a class that is not there."""
 
-_BLOCKED: Any = ...
-
 
 def key_of(action: str) -> str:
     """Return the printed key of an action.
@@ -144,10 +142,14 @@ class KeyBinder:
         for key, action in keys.items():
             layer.bind_key(key, self._call(action) if bound else None, overwrite=True)
         for key in _UNUSED:
-            layer.bind_key(key, _BLOCKED if bound else None, overwrite=True)
+            layer.bind_key(key, _do_nothing if bound else None, overwrite=True)
 
     def _call(self, action: str) -> Callable[[Any], None]:
         def call(_: Any) -> None:
             self._actions[action]()
 
         return call
+
+
+def _do_nothing(_: Any) -> None:
+    return

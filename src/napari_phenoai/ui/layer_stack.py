@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
+from napari.layers._multiscale_data import MultiScaleData
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_phenoai.ui.theme import ACCENT, class_colours
@@ -63,7 +64,7 @@ class LayerStack:
             for at, layer in enumerate(self.images):
                 self.viewer.layers.move(self.viewer.layers.index(layer), at)
         for layer, channel in zip(self.images, picture.channels, strict=True):
-            layer.data = channel.pyramid.levels
+            layer.data = MultiScaleData(channel.pyramid.levels)
             layer.scale = (picture.scale, picture.scale)
             layer.name = channel.name
             layer.contrast_limits_range = _wider(channel.limits, layer.contrast_limits)
@@ -76,8 +77,10 @@ class LayerStack:
             layer = self.overlays.get(name)
             if layer is None or layer not in self.viewer.layers:
                 make = self._new_heat if name == "uncertainty" else self._new_labels
-                layer = self.overlays[name] = make(f"PhenoAI {name}", pyramid.levels)
-            layer.data = pyramid.levels
+                layer = self.overlays[name] = make(
+                    f"PhenoAI {name}", MultiScaleData(pyramid.levels)
+                )
+            layer.data = MultiScaleData(pyramid.levels)
             layer.scale = (scale, scale)
 
     def refresh_overlays(self) -> None:
@@ -90,12 +93,9 @@ class LayerStack:
         if self.tile is None or self.tile not in self.viewer.layers:
             self.tile = self._new_tile(desk)
         layer = self.tile
-        mode = layer.mode
         if layer.data is not desk.labels:
             layer.data = desk.labels
-        layer.editable = False
-        layer.editable = True
-        layer.mode = mode
+        layer._reset_history()  # noqa: SLF001 - else undo would paint the last tile into this one
         layer.scale = (scale, scale)
         layer.translate = (desk.tile.y * scale, desk.tile.x * scale)
         layer.refresh()
@@ -154,7 +154,7 @@ class LayerStack:
 
     def _new_image(self, picture: Picture, channel: PictureChannel) -> Image:
         layer = Image(
-            channel.pyramid.levels,
+            MultiScaleData(channel.pyramid.levels),
             rgb=picture.colour,
             multiscale=True,
             name=channel.name,
@@ -167,13 +167,13 @@ class LayerStack:
         self.viewer.add_layer(layer)
         return layer
 
-    def _new_labels(self, name: str, levels: list[Any]) -> Labels:
+    def _new_labels(self, name: str, levels: MultiScaleData) -> Labels:
         layer = Labels(levels, multiscale=True, name=name)
         layer.editable = False
         self.viewer.add_layer(layer)
         return layer
 
-    def _new_heat(self, name: str, levels: list[Any]) -> Image:
+    def _new_heat(self, name: str, levels: MultiScaleData) -> Image:
         layer = Image(
             levels,
             multiscale=True,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels
 from psygnal import Signal
 
 from napari_phenoai.ui.gallery import Gallery, Scene
@@ -13,8 +12,12 @@ from napari_phenoai.ui.layer_stack import LayerStack
 from napari_phenoai.ui.refreshing import Refresher
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import napari
+    from napari.layers import Labels
     from numpy.typing import NDArray
+    from psygnal import SignalInstance
     from qtpy.QtCore import QObject
 
     from napari_phenoai.core.geometry import Tile
@@ -60,7 +63,7 @@ class TileLayers:
         self._scene: Scene | None = None
         self._placed: str | None = None
         self._seen: NDArray[np.uint8] | None = None
-        self._links = [
+        self._links: list[tuple[SignalInstance, Callable[..., None]]] = [
             (session.project_changed, self._on_project),
             (session.current_changed, self._on_current),
             (session.desk_changed, self._on_desk),
@@ -136,7 +139,7 @@ class TileLayers:
             self._clear()
             self._gallery = Gallery(project, self.session.background)
             self._gallery.ready.connect(self._on_scene)
-            self._gallery.failed.connect(self.session.error_raised.emit)
+            self._gallery.failed.connect(self.session.complain)
             self._on_current()
         self._restyle()
 

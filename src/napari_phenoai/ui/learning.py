@@ -6,13 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psygnal.qt import start_emitting_from_queue
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QFileDialog,
-    QHBoxLayout,
     QLabel,
-    QPushButton,
     QSplitter,
     QVBoxLayout,
     QWidget,
@@ -33,11 +30,12 @@ from napari_phenoai.ui.learning_data import (
     read_epochs,
     read_learning,
 )
+from napari_phenoai.ui.listening import listen
 from napari_phenoai.ui.models_list import ModelsList
 from napari_phenoai.ui.palette import PAPER, style_of
 from napari_phenoai.ui.plot_view import render_png
-from napari_phenoai.ui.preferences import preferences
-from napari_phenoai.ui.session import session_of
+from napari_phenoai.ui.scrolling import Scrolling
+from napari_phenoai.ui.session_dock import SessionDock
 from napari_phenoai.ui.train_box import TrainBox
 
 if TYPE_CHECKING:
@@ -47,6 +45,7 @@ if TYPE_CHECKING:
 
     from napari_phenoai.core.series import EpochPoint
     from napari_phenoai.io.project import Project
+    from napari_phenoai.ui.preferences import Preferences
 
 __all__ = ["LearningDock"]
 
@@ -55,7 +54,7 @@ _LIVE_MS = 500
 _NO_PROJECT = "Open a project to see how its models learn."
 
 
-class LearningDock(QWidget):
+class LearningDock(SessionDock):
     """Trains, shows the curves and the models, and lets one of them serve.
 
     Parameters
@@ -65,9 +64,7 @@ class LearningDock(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self._viewer = viewer
-        self._session = session_of(viewer)
+        super().__init__(viewer, "Learning")
         self._data = LearningData()
         self._watch: JobWatch | None = None
         self._live: list[Mapping[str, object]] = []
@@ -75,29 +72,27 @@ class LearningDock(QWidget):
         self.truth = QLabel()
         self.truth.setWordWrap(True)
         self.truth.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.train_box = TrainBox(preferences().device)
-        self.jobs = JobsStrip(self._session)
-        self.curves = Curves(self._session.background, style_of(viewer))
+        self.train_box = TrainBox()
+        self.jobs = JobsStrip(self.session)
+        self.curves = Curves(self.session.background, style_of(viewer))
         self.models = ModelsList()
-        self.csv_button = QPushButton("Save table ...")
-        self.csv_button.setToolTip("Save all curves as a CSV file, one value per row")
-        self.png_button = QPushButton("Save picture ...")
-        self.png_button.setToolTip("Save the curves as a PNG picture")
         self._timer = QTimer(self)
         self._timer.setInterval(_LIVE_MS)
         self._timer.timeout.connect(self._grow)
         self._compose()
         self._connect()
-        start_emitting_from_queue()
         self._on_project()
 
     def train(self) -> None:
         """Start a training with what is chosen."""
-        self._session.train(self.train_box.settings())
+        session = self.session
+        if session.learner is not None:
+            fitting = session.learner.suited_family(session.standing)
+            session.train(self.train_box.settings(fitting))
 
     def save_table(self, path: Path) -> None:
         """Write all curves to a CSV file, in the background."""
-        project = self._session.project
+        project = self.session.project
         if project is not None:
             self._do(lambda: write_atomic(path, curves_csv(project).encode()))
 
@@ -107,36 +102,31 @@ class LearningDock(QWidget):
         self._do(lambda: write_atomic(path, render_png(drawings, PAPER)))
 
     def _compose(self) -> None:
-        exports = QHBoxLayout()
-        exports.addWidget(self.csv_button)
-        exports.addWidget(self.png_button)
-        lower = QWidget()
-        below = QVBoxLayout(lower)
-        below.setContentsMargins(0, 0, 0, 0)
-        below.addWidget(self.models)
-        below.addLayout(exports)
         self.split = QSplitter(Qt.Orientation.Vertical)
         self.split.addWidget(self.curves)
-        self.split.addWidget(lower)
+        self.split.addWidget(self.models)
         self.split.setChildrenCollapsible(False)
         self.split.setStretchFactor(0, 3)
         self.split.setStretchFactor(1, 1)
-        layout = QVBoxLayout(self)
+        content = QWidget()
+        layout = QVBoxLayout(content)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(6)
         layout.addWidget(self.truth)
         layout.addWidget(self.train_box)
         layout.addWidget(self.jobs)
         layout.addWidget(self.split, stretch=1)
-        self.setMinimumWidth(300)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(Scrolling(content))
 
     def _connect(self) -> None:
-        session, box = self._session, self.train_box
-        session.project_changed.connect(self._on_project)
-        session.models_changed.connect(self._read)
-        session.reviews_changed.connect(self._read)
-        session.standing_changed.connect(self._on_standing)
-        session.jobs_changed.connect(self._on_jobs)
+        session, box = self.session, self.train_box
+        listen(self, session.project_changed, self._on_project)
+        listen(self, session.models_changed, self._read)
+        listen(self, session.reviews_changed, self._read)
+        listen(self, session.standing_changed, self._on_standing)
+        listen(self, session.jobs_changed, self._on_jobs)
         box.train_wanted.connect(self.train)
         box.stop_wanted.connect(session.cancel_training)
         box.auto_changed.connect(self._set_auto)
@@ -146,14 +136,19 @@ class LearningDock(QWidget):
         self.models.roll_back_wanted.connect(self._roll_back)
         self.curves.model_pointed.connect(self.models.select)
         self.curves.tile_pointed.connect(self._open_tile)
-        self.csv_button.clicked.connect(self._ask_table)
-        self.png_button.clicked.connect(self._ask_picture)
-        self._viewer.events.theme.connect(self._on_theme)
+        self.curves.csv_button.clicked.connect(self._ask_table)
+        self.curves.png_button.clicked.connect(self._ask_picture)
+        self.viewer.events.theme.connect(self._on_theme)
+
+    def on_preferences(self, wanted: Preferences) -> None:
+        """Train where the person prefers to."""
+        super().on_preferences(wanted)
+        self.train_box.set_device(wanted.device)
 
     # --- what the session says
 
     def _on_project(self) -> None:
-        project = self._session.project
+        project = self.session.project
         for part in (self.train_box, self.split):
             part.setEnabled(project is not None)
         self._shown, self._live = None, []
@@ -161,16 +156,15 @@ class LearningDock(QWidget):
             self._show(LearningData())
             self.truth.setText(_NO_PROJECT)
             return
-        learner = self._session.learner
+        learner = self.session.learner
         auto = learner is not None and learner.auto
         self.train_box.set_auto(auto=auto, after=project.spec.train_after)
         self._on_jobs()
         self._read()
 
     def _on_standing(self) -> None:
-        standing = self._session.standing
-        self.train_box.show_model(standing.served)
-        if self._session.project is None:
+        standing = self.session.standing
+        if self.session.project is None:
             return
         sentence = truth_sentence(standing.evaluation)
         if standing.served is None:
@@ -182,7 +176,7 @@ class LearningDock(QWidget):
         )
 
     def _on_jobs(self) -> None:
-        job = self._session.training
+        job = self.session.training
         self.train_box.set_running(running=job is not None)
         watched = self._watch.job if self._watch else None
         if job is not None and job is not watched:
@@ -203,18 +197,18 @@ class LearningDock(QWidget):
             self.curves.set_epochs(epoch_series(self._live), running=True)
 
     def _on_theme(self) -> None:
-        self.curves.set_style(style_of(self._viewer))
+        self.curves.set_style(style_of(self.viewer))
 
     # --- what was read
 
     def _read(self) -> None:
-        project = self._session.project
+        project = self.session.project
         if project is not None:
             answer = partial(self._on_read, project)
             self._do(partial(read_learning, project), then=answer)
 
     def _on_read(self, project: Project, data: LearningData) -> None:
-        if project is self._session.project:
+        if project is self.session.project:
             self._show(data)
 
     def _show(self, data: LearningData) -> None:
@@ -231,7 +225,7 @@ class LearningDock(QWidget):
         self._read_epochs(model)
 
     def _read_epochs(self, model: str) -> None:
-        project = self._session.project
+        project = self.session.project
         if project is None or model == self._shown or self._watch is not None:
             return
         self._shown = model
@@ -245,26 +239,26 @@ class LearningDock(QWidget):
     # --- what the person wants
 
     def _set_auto(self, auto: bool) -> None:
-        if self._session.learner is not None:
-            self._session.learner.set_auto(auto)
+        if self.session.learner is not None:
+            self.session.learner.set_auto(auto)
 
     def _set_after(self, after: int) -> None:
-        project = self._session.project
+        project = self.session.project
         if project is not None:
             self._do(partial(project.update, train_after=after))
 
     def _promote(self, model: str) -> None:
-        project = self._session.project
+        project = self.session.project
         if project is not None:
-            self._change(partial(promote, project, model, self._session.author))
+            self._change(partial(promote, project, model, self.session.author))
 
     def _roll_back(self) -> None:
-        project = self._session.project
+        project = self.session.project
         if project is not None:
-            self._change(partial(roll_back, project, self._session.author))
+            self._change(partial(roll_back, project, self.session.author))
 
     def _change(self, change: Callable[[], object]) -> None:
-        session = self._session
+        session = self.session
         session.background.do(
             "writes",
             change,
@@ -273,8 +267,8 @@ class LearningDock(QWidget):
         )
 
     def _open_tile(self, key: str) -> None:
-        found = [item for item in self._session.queue if item.tile == key]
-        self._session.open_item(
+        found = [item for item in self.session.queue if item.tile == key]
+        self.session.open_item(
             found[0] if found else QueueItem(tile=Tile.from_key(key).key, position=0)
         )
 
@@ -293,8 +287,8 @@ class LearningDock(QWidget):
         return Path(path) if path else None
 
     def _do(self, work: object, then: object = None) -> None:
-        background = self._session.background
-        failed = self._session.error_raised.emit
+        background = self.session.background
+        failed = self.session.error_raised.emit
         if then is None:
             background.do(_LANE, work, otherwise=failed)  # type: ignore[arg-type]
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
@@ -23,10 +24,15 @@ if TYPE_CHECKING:
     from napari_phenoai.core.records import ModelCard
     from napari_phenoai.ui.learning_data import LearningData
 
-__all__ = ["ModelsList", "ModelsTable"]
+__all__ = ["ModelsList", "ModelsTable", "model_name"]
 
-_HEADERS = ("", "Dice (interval)", "tiles", "kind", "made")
+_HEADERS = ("", "Dice (interval)", "Tiles", "Kind", "Made")
 _SERVES = "★"
+
+
+def model_name(card: ModelCard) -> str:
+    """Return how people call a model: what kind, and when it was made."""
+    return f"{card.family}, {_when(card.created)}"
 
 
 class ModelsTable(QAbstractTableModel):
@@ -81,8 +87,7 @@ class ModelsTable(QAbstractTableModel):
     def _cells(self, card: ModelCard) -> tuple[str, ...]:
         data = self._data
         serves = _SERVES if data is not None and card.id == data.served else ""
-        made = f"{card.created.astimezone():%d %b %H:%M}"
-        return serves, self._dice(card), str(card.tiles), card.family, made
+        return serves, self._dice(card), str(card.tiles), card.family, _when(card.created)
 
     def _dice(self, card: ModelCard) -> str:
         found = self._data.evaluations.get(card.id) if self._data else None
@@ -99,7 +104,8 @@ class ModelsTable(QAbstractTableModel):
         kind = f"{card.family}, {card.encoder}" if card.encoder else card.family
         made = f"learned {card.tiles} tiles in {card.seconds:.0f} s"
         author = f", by {card.author}" if card.author else ""
-        return f"{card.id}: {serves}\n{truth_sentence(found)}\n{kind}; {made}{author}"
+        name = f"{model_name(card)}: {serves}\n{card.id}"
+        return f"{name}\n{truth_sentence(found)}\n{kind}; {made}{author}"
 
 
 class ModelsList(QWidget):
@@ -192,3 +198,8 @@ class ModelsList(QWidget):
     def _update_buttons(self) -> None:
         self.promote_button.setEnabled(self.selected not in (None, self._served))
         self.back_button.setEnabled(self._served is not None)
+
+
+def _when(moment: datetime) -> str:
+    local, today = moment.astimezone(), datetime.now().astimezone()
+    return f"{local:%H:%M}" if local.date() == today.date() else f"{local:%d %b}"

@@ -92,7 +92,7 @@ def corrective_plot(
         at: list[float] = [p.order if along == "tiles" else p.minutes for p in points]
         shown = [(x, p.dice, p) for x, p in zip(at, points, strict=True) if p.dice is not None]
         xs, ys = [x for x, _, _ in shown], [y for _, y, _ in shown]
-        axes.plot(xs, ys, "o", ms=4, mew=0, alpha=0.7, color=style.muted, label="tile", zorder=3)
+        axes.plot(xs, ys, "o", ms=4, mew=0, alpha=0.45, color=style.text, label="tile", zorder=3)
         rolling = [float("nan") if p.rolling is None else p.rolling for p in points]
         axes.plot(at, rolling, color=style.text, lw=1.8, label="rolling mean", zorder=4)
         _lines_of_classes(axes, style, scheme, at, [point.class_rolling for point in points])
@@ -216,7 +216,7 @@ def _about(point: HeldoutPoint) -> str:
     lines = (
         f"held-out Dice {point.dice:.2f}{interval}, {point.heldout} tiles",
         f"after {point.tiles} reviewed tiles, {point.minutes:.0f} min of work",
-        f"{point.model}: {state}",
+        f"trained {point.at.astimezone():%d %b %H:%M}: {state}",
     )
     return "\n".join(lines)
 

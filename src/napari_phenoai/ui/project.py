@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psygnal.qt import start_emitting_from_queue
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -26,9 +25,9 @@ from napari_phenoai.ui.classes_list import ClassesList
 from napari_phenoai.ui.image_details import ImageDetails
 from napari_phenoai.ui.images_list import ImageRow, ImagesList, read_images
 from napari_phenoai.ui.jobs_strip import JobsStrip
-from napari_phenoai.ui.preferences import preferences
+from napari_phenoai.ui.listening import listen
 from napari_phenoai.ui.project_form import NewProjectForm
-from napari_phenoai.ui.session import session_of
+from napari_phenoai.ui.session_dock import SessionDock
 from napari_phenoai.ui.thumbnails import thumbnail
 from napari_phenoai.ui.train_box import Fold
 
@@ -41,6 +40,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
+    from napari_phenoai.ui.preferences import Preferences
+
 __all__ = ["ProjectDock"]
 
 _LANE = "learning"
@@ -48,7 +49,7 @@ _FORMATS = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.btf *.svs *.ndpi *.ome.tif
 _NONE_YET = "No images yet. Add some with the button, or drop files and folders here."
 
 
-class ProjectDock(QWidget):
+class ProjectDock(SessionDock):
     """Lists the images of the open project, or makes one.
 
     Parameters
@@ -58,8 +59,7 @@ class ProjectDock(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self._session = session_of(viewer)
+        super().__init__(viewer, "Project")
         self._asked_thumbs: set[str] = set()
         self.form = NewProjectForm()
         self.title = QLabel()
@@ -74,17 +74,16 @@ class ProjectDock(QWidget):
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.details = ImageDetails()
         self.classes = ClassesList()
-        self.jobs = JobsStrip(self._session)
+        self.jobs = JobsStrip(self.session)
         self.pages = QStackedWidget()
         self._compose()
         self._connect()
         self.setAcceptDrops(True)
-        start_emitting_from_queue()
         self._on_project()
 
     def start_new_project(self) -> None:
         """Show the form of a new project."""
-        self.form.cancel_button.setVisible(self._session.project is not None)
+        self.form.cancel_button.setVisible(self.session.project is not None)
         self.form.set_problem("")
         self.pages.setCurrentIndex(0)
         self.form.classes.setFocus()
@@ -96,28 +95,28 @@ class ProjectDock(QWidget):
         if path is None:
             return
         form.create_button.setEnabled(False)
-        work = partial(create_project, path, form.names, form.tile_px, preferences())
+        work = partial(create_project, path, form.names, form.tile_px)
         self._do(work, self._on_created, self._on_not_created)
 
     def open_project(self, path: str | Path) -> bool:
         """Open the project in the folder `path`; return whether that went well."""
-        return self._session.open_project(path)
+        return self.session.open_project(path)
 
     def add(self, places: Sequence[str]) -> None:
         """Add files, folders and addresses to the open project, as a job."""
-        project = self._session.project
+        project = self.session.project
         if project is None or not places:
             return
         name = Path(places[0]).name if len(places) == 1 else f"{len(places)} files"
         job = Job(f"Adding {name}", add_images(project, list(places)), kind="add")
         job.ended.connect(self._on_added, thread="main")
-        self._session.run(job)
+        self.session.run(job)
 
     def take(self, places: Sequence[str]) -> None:
         """Do what a person means who drops these files and folders here."""
         if len(places) == 1 and is_project(Path(places[0])):
             self.open_project(places[0])
-        elif self._session.project is None or self.pages.currentIndex() == 0:
+        elif self.session.project is None or self.pages.currentIndex() == 0:
             self.form.set_images(places)
         else:
             self.add(places)
@@ -139,7 +138,6 @@ class ProjectDock(QWidget):
         layout.addLayout(_side_by_side(self.new_button, self.open_button))
         layout.addWidget(self.pages, stretch=1)
         layout.addWidget(self.jobs)
-        self.setMinimumWidth(300)
 
     def _new_page(self) -> QWidget:
         page = QWidget()
@@ -156,11 +154,10 @@ class ProjectDock(QWidget):
         return page
 
     def _connect(self) -> None:
-        session = self._session
-        session.project_changed.connect(self._on_project)
-        session.reviews_changed.connect(self._read)
-        session.models_changed.connect(self._read)
-        session.jobs_changed.connect(self._read)
+        session = self.session
+        listen(self, session.project_changed, self._on_project)
+        listen(self, session.reviews_changed, self._read)
+        listen(self, session.models_changed, self._read)
         self.new_button.clicked.connect(self.start_new_project)
         self.open_button.clicked.connect(self._ask_project)
         self.add_button.clicked.connect(self.ask_images)
@@ -177,7 +174,7 @@ class ProjectDock(QWidget):
     # --- showing
 
     def _on_project(self) -> None:
-        project = self._session.project
+        project = self.session.project
         if project is None:
             self.list.set_images(())
             self.start_new_project()
@@ -190,12 +187,12 @@ class ProjectDock(QWidget):
         self._read()
 
     def _read(self) -> None:
-        project = self._session.project
+        project = self.session.project
         if project is not None:
             self._do(partial(read_images, project), partial(self._on_images, project))
 
     def _on_images(self, project: Project, rows: list[ImageRow]) -> None:
-        if project is not self._session.project:
+        if project is not self.session.project:
             return
         self.list.set_images(rows)
         self.list.setVisible(bool(rows))
@@ -216,10 +213,10 @@ class ProjectDock(QWidget):
             return
         self._asked_thumbs.add(key)
         answer = partial(self._on_thumbnail, project, image)
-        self._session.background.do("thumbnails", lambda: _picture(project, image), then=answer)
+        self.session.background.do("thumbnails", lambda: _picture(project, image), then=answer)
 
     def _on_thumbnail(self, project: Project, image: str, pixels: NDArray[np.uint8] | None) -> None:
-        if project is self._session.project and pixels is not None:
+        if project is self.session.project and pixels is not None:
             self.list.images.set_thumbnail(image, pixels)
 
     def _on_chosen(self, images: Sequence[str]) -> None:
@@ -230,11 +227,12 @@ class ProjectDock(QWidget):
 
     # --- changing
 
-    def _on_created(self, project: Project) -> None:
-        self._session.set_project(project)
-        learner = self._session.learner
+    def _on_created(self, made: tuple[Project, Preferences]) -> None:
+        project, wanted = made
+        self.session.set_project(project)
+        learner = self.session.learner
         if learner is not None:
-            learner.set_auto(preferences().auto_train)
+            learner.set_auto(wanted.auto_train)
         self.add(self.form.places)
 
     def _on_not_created(self, error: Exception) -> None:
@@ -242,14 +240,14 @@ class ProjectDock(QWidget):
         if isinstance(error, PhenoError):
             self.form.set_problem(f"{error.what} {error.hint}")
         else:
-            self._session.error_raised.emit(error)
+            self.session.error_raised.emit(error)
 
     def _on_added(self, job: Job[Added]) -> None:
         if job.result is not None:
             problem = job.result.summary()
             if problem is not None:
-                self._session.error_raised.emit(problem)
-        self._session.project_edited()
+                self.session.error_raised.emit(problem)
+        self.session.project_edited()
 
     def _propose_tile(self, places: list[str]) -> None:
         work = partial(propose_tile_px, list(places))
@@ -262,7 +260,7 @@ class ProjectDock(QWidget):
         self._change("set_group", group or None)
 
     def _change(self, name: str, value: float | str | None) -> None:
-        project, images = self._session.project, list(self.list.selected)
+        project, images = self.session.project, list(self.list.selected)
         if project is None:
             return
         change = getattr(project, name)
@@ -271,7 +269,7 @@ class ProjectDock(QWidget):
             for image in images:
                 change(image, value)
 
-        self._do(work, lambda _: self._session.project_changed.emit())
+        self._do(work, lambda _: self.session.project_changed.emit())
 
     def _do(
         self,
@@ -279,8 +277,8 @@ class ProjectDock(QWidget):
         then: Callable[[Any], object],
         otherwise: Callable[[Exception], object] | None = None,
     ) -> None:
-        failed = otherwise or self._session.error_raised.emit
-        self._session.background.do(_LANE, work, then=then, otherwise=failed)
+        failed = otherwise or self.session.error_raised.emit
+        self.session.background.do(_LANE, work, then=then, otherwise=failed)
 
     # --- asking
 
@@ -290,6 +288,7 @@ class ProjectDock(QWidget):
             self.open_project(path)
 
     def ask_images(self) -> None:
+        """Ask for image files and add them."""
         paths, _ = QFileDialog.getOpenFileNames(self, "Add images", "", _FORMATS)
         self.add(paths)
 

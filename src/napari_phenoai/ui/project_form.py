@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QComboBox,
@@ -15,7 +14,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -155,11 +153,9 @@ class NewProjectForm(QWidget):
             self.folder.setText(path)
 
 
-def _browse(about: str) -> QToolButton:
-    button = QToolButton()
-    button.setText("Browse ...")
+def _browse(about: str) -> QPushButton:
+    button = QPushButton("Browse ...")
     button.setToolTip(about)
-    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
     return button
 
 

@@ -210,7 +210,8 @@ class PatientPyramid:
                 rows = (np.arange(window.y0, window.y1) * scale_y).astype(int) - part.y0
                 columns = (np.arange(window.x0, window.x1) * scale_x).astype(int) - part.x0
                 rows, columns = rows.clip(0, len(known) - 1), columns.clip(0, known.shape[1] - 1)
-                return known[rows[:, None], columns[None, :]]
+                rough: NDArray[Any] = known[rows[:, None], columns[None, :]]
+                return rough
         return self._empty(window)
 
     def _request(self, level: int, window: _Window) -> None:
@@ -293,9 +294,9 @@ class PatientLevel:
         parts += (slice(None),) * (self.ndim - len(parts))
         rows, columns = (_as_slice(part) for part in parts[:2])
         pixels = self._pyramid.window(self._level, rows, columns)
-        return pixels[tuple(0 if not isinstance(p, slice) else slice(None) for p in parts[:2])][
-            _rest(parts)
-        ]
+        within = tuple(slice(None) if isinstance(part, slice) else 0 for part in parts[:2])
+        part: NDArray[Any] = pixels[(*within, *parts[2:])]
+        return part
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         pixels = self[:, :]
@@ -309,7 +310,3 @@ def _overlap(start: int, stop: int, scale: float, low: int, high: int) -> tuple[
 
 def _as_slice(part: Any) -> slice:
     return part if isinstance(part, slice) else slice(int(part), int(part) + 1)
-
-
-def _rest(parts: tuple[Any, ...]) -> tuple[Any, ...]:
-    return (Ellipsis, *parts[2:])

@@ -6,9 +6,10 @@ import csv
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
 from napari_phenoai.io.export import export_traits
 
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
     from napari_phenoai.core.progress import Work
     from napari_phenoai.io.project import Project
 
-__all__ = ["HEADERS", "ResultTable", "area_words", "count_results"]
+__all__ = ["HEADERS", "ResultTree", "area_unit", "area_words", "count_results"]
 
-HEADERS = ("Image", "Class", "Cover", "Area", "Objects")
-_NUMBERS = 2
+HEADERS = ("Image, class", "Cover", "Area", "Objects")
+
+_UNITS = {"m²": 1e6, "cm²": 1e3, "mm²": 0.1, "µm²": 0.0}
+"""Units, and from which area in mm² on they are used."""
+
+_UNIT_MM2 = {"m²": 1e6, "cm²": 1e2, "mm²": 1.0, "µm²": 1e-6}
 
 Row = Mapping[str, str]
 
@@ -39,85 +44,105 @@ def count_results(project: Project) -> Work[list[dict[str, str]]]:
             return list(csv.DictReader(file))
 
 
-def area_words(row: Row) -> str:
-    """Return the area of a row with a unit that suits its size.
+def area_unit(rows: Sequence[Row]) -> str:
+    """Return the unit in which the largest area of `rows` is easiest to read.
 
     Examples
     --------
-    >>> area_words({"area_px": "1200", "area_um2": "", "area_mm2": ""})
+    >>> area_unit([{"area_mm2": "2.5"}, {"area_mm2": "15000"}, {"area_mm2": ""}])
+    'cm²'
+    """
+    known = [float(row["area_mm2"]) for row in rows if row["area_mm2"]]
+    largest = max(known, default=0.0)
+    return next(unit for unit, size in _UNITS.items() if largest >= size or unit == "µm²")
+
+
+def area_words(row: Row, unit: str) -> str:
+    """Return the area of a row in `unit`; in pixels where their size is unknown.
+
+    Examples
+    --------
+    >>> area_words({"area_px": "1200", "area_mm2": ""}, "cm²")
     '1200 px'
-    >>> area_words({"area_px": "9", "area_um2": "2500000", "area_mm2": "2.5"})
-    '2.5 mm²'
-    >>> area_words({"area_px": "9", "area_um2": "900", "area_mm2": "0.0009"})
-    '900 µm²'
+    >>> area_words({"area_px": "9", "area_mm2": "250"}, "cm²")
+    '2.5 cm²'
     """
     if not row["area_mm2"]:
         return f"{row['area_px']} px"
-    square_mm = float(row["area_mm2"])
-    if square_mm >= 1e6:
-        return f"{square_mm / 1e6:.4g} m²"
-    if square_mm >= 1e3:
-        return f"{square_mm / 100:.4g} cm²"
-    if square_mm >= 0.1 or square_mm == 0:
-        return f"{square_mm:.4g} mm²"
-    return f"{float(row['area_um2']):.4g} µm²"
+    return f"{float(row['area_mm2']) / _UNIT_MM2[unit]:.4g} {unit}"
 
 
-class ResultTable(QAbstractTableModel):
-    """Rows of results for a view; classes other than the background."""
+class ResultTree(QTreeWidget):
+    """Results grouped by image: one line for each class but the background."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.results: list[Row] = []
+        self.setHeaderLabels(list(HEADERS))
+        self.setRootIsDecorated(False)
+        self.setUniformRowHeights(True)
+        self.setIndentation(10)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        header = self.header()
+        if header is not None:
+            header.setMinimumSectionSize(40)
+            header.setStretchLastSection(False)
+            header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+            header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
 
     def set_results(self, rows: Sequence[Row], background: int) -> None:
         """Show other rows."""
-        self.beginResetModel()
-        self.results = [row for row in rows if int(row["class_id"]) != background]
-        self.endResetModel()
+        self.clear()
+        unit = area_unit([row for row in rows if int(row["class_id"]) != background])
+        groups: dict[str, list[Row]] = {}
+        for row in rows:
+            if int(row["class_id"]) != background:
+                groups.setdefault(_title(row), []).append(row)
+        for title, members in groups.items():
+            head = QTreeWidgetItem([title])
+            head.setToolTip(0, _about_image(members[0]))
+            self.addTopLevelItem(head)
+            head.setFirstColumnSpanned(True)
+            head.addChildren([_line(row, unit) for row in members])
+        self.expandAll()
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
-        """Return the number of rows."""
-        return 0 if parent is not None and parent.isValid() else len(self.results)
-
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
-        """Return the number of columns."""
-        return 0 if parent is not None and parent.isValid() else len(HEADERS)
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        """Return the name of a column."""
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return HEADERS[section]
-        return None
-
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return what a cell shows."""
-        if not index.isValid():
-            return None
-        row = self.results[index.row()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return _cells(row)[index.column()]
-        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() >= _NUMBERS:
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return _about(row)
-        return None
+    def lines(self) -> list[tuple[str, ...]]:
+        """Return what is shown: the image, then the cells, of each line."""
+        found = []
+        for number in range(self.topLevelItemCount()):
+            head = self.topLevelItem(number)
+            for place in range(head.childCount() if head is not None else 0):
+                item = head.child(place) if head is not None else None
+                if head is not None and item is not None:
+                    cells = [item.text(column) for column in range(len(HEADERS))]
+                    found.append((head.text(0), *cells))
+        return found
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    cover = f"{100 * float(row['cover']):.1f} %" if row["cover"] else "unknown"
+def _line(row: Row, unit: str) -> QTreeWidgetItem:
+    item = QTreeWidgetItem(list(_cells(row, unit)))
+    for column in range(1, len(HEADERS)):
+        item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    item.setToolTip(0, f"{row['class']}: {row['area_px']} px")
+    return item
+
+
+def _title(row: Row) -> str:
+    name = row["name"] if row["z"] == "0" else f"{row['name']}, plane {row['z']}"
+    return f"{name} *" if int(row["unlabelled_px"]) else name
+
+
+def _cells(row: Row, unit: str) -> tuple[str, ...]:
+    if not row["cover"]:
+        return row["class"], "unknown", "", ""
+    cover = f"{100 * float(row['cover']):.1f} %"
+    return row["class"], cover, area_words(row, unit), row["objects"]
+
+
+def _about_image(row: Row) -> str:
+    lines = [row["name"]]
     if int(row["unlabelled_px"]):
-        cover += " *"
-    name = row["name"] if row["z"] == "0" else f"{row['name']} (plane {row['z']})"
-    objects = row["objects"] if row["cover"] else ""
-    return name, row["class"], cover, area_words(row) if row["cover"] else "", objects
-
-
-def _about(row: Row) -> str:
-    lines = [f"{row['name']}: {row['class']}", f"{row['area_px']} px"]
-    if int(row["unlabelled_px"]):
-        lines.append(f"* {row['unlabelled_px']} px of this image have no class yet")
+        lines.append(f"* {row['unlabelled_px']} px have no class yet; cover is of the others")
+    if not row["pixel_um"]:
+        lines.append("Set the pixel size in the Project dock to get areas with units")
     lines.append(f"model {row['model']}" if row["model"] else "no model: people's labels only")
     return "\n".join(lines)

@@ -5,16 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from psygnal.qt import start_emitting_from_queue
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPushButton,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -23,9 +19,11 @@ from napari_phenoai.io.export import export_masks, export_traits
 from napari_phenoai.jobs.job import Job, JobState
 from napari_phenoai.loop.predict import predict_project
 from napari_phenoai.ui.jobs_strip import JobsStrip
-from napari_phenoai.ui.preferences import preferences
-from napari_phenoai.ui.result_table import ResultTable, count_results
-from napari_phenoai.ui.session import session_of
+from napari_phenoai.ui.listening import listen
+from napari_phenoai.ui.models_list import model_name
+from napari_phenoai.ui.result_table import ResultTree, count_results
+from napari_phenoai.ui.scrolling import Scrolling
+from napari_phenoai.ui.session_dock import SessionDock
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -45,7 +43,7 @@ _NO_PROJECT = "Open a project to see its results."
 _NO_MODEL = "No model serves yet: the numbers come from people's labels only."
 
 
-class ResultsDock(QWidget):
+class ResultsDock(SessionDock):
     """Numbers per image and class, and what leaves the project.
 
     Parameters
@@ -55,8 +53,7 @@ class ResultsDock(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self._session = session_of(viewer)
+        super().__init__(viewer, "Results")
         self._predicting: Job[int] | None = None
         self._counting: Job[list[dict[str, str]]] | None = None
         self.state = QLabel()
@@ -65,44 +62,42 @@ class ResultsDock(QWidget):
         self.predict_button.setToolTip("What is predicted already is not done again")
         self.count_button = QPushButton("Count")
         self.count_button.setToolTip("Count area, cover and objects anew")
-        self.jobs = JobsStrip(self._session)
-        self.table = ResultTable(self)
-        self.view = _new_view(self.table)
+        self.jobs = JobsStrip(self.session)
+        self.tree = ResultTree()
         self.source_box = QComboBox()
         self.format_box = QComboBox()
         self.masks_button = QPushButton("Export masks ...")
         self.csv_button = QPushButton("Export table ...")
         self._compose()
         self._connect()
-        start_emitting_from_queue()
         self._on_project()
 
     def predict_all(self) -> None:
         """Predict all images with the model that serves, as a job; goes on where it stopped."""
-        project = self._session.project
+        project = self.session.project
         if project is None or self._predicting is not None:
             return
-        work = predict_project(project, device=preferences().device)
+        work = predict_project(project, device=self.session.device)
         job = Job("Predicting all images", work, kind="predict")
         self._predicting = job
         job.ended.connect(self._on_predicted, thread="main")
-        self._session.run(job)
+        self.session.run(job)
         self._update()
 
     def count(self) -> None:
         """Count area, cover and objects of each class and image, as a job."""
-        project = self._session.project
+        project = self.session.project
         if project is None or self._counting is not None or not project.images():
             return
         job = Job("Counting", count_results(project), kind="count")
         self._counting = job
         job.ended.connect(self._on_counted, thread="main")
-        self._session.run(job)
+        self.session.run(job)
         self._update()
 
     def save_masks(self, folder: Path) -> None:
         """Export a mask per image to `folder`, as a job."""
-        project = self._session.project
+        project = self.session.project
         if project is not None:
             kind = str(self.format_box.currentData())
             work = export_masks(
@@ -112,7 +107,7 @@ class ResultsDock(QWidget):
 
     def save_table(self, path: Path) -> None:
         """Export the table to a CSV file, as a job."""
-        project = self._session.project
+        project = self.session.project
         if project is not None:
             work = export_traits(project, path, source=self._source, allow_partial=True)
             self._export(f"Exporting {path.name}", work)
@@ -131,35 +126,38 @@ class ResultsDock(QWidget):
         self.format_box.setToolTip("File format of the masks")
         self.note = QLabel("* some pixels of this image have no class yet")
         self.note.hide()
-        layout = QVBoxLayout(self)
+        content = QWidget()
+        layout = QVBoxLayout(content)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(6)
         layout.addWidget(self.state)
         layout.addLayout(_row(self.predict_button, self.count_button))
         layout.addWidget(self.jobs)
-        layout.addWidget(self.view, stretch=1)
+        layout.addWidget(self.tree, stretch=1)
         layout.addWidget(self.note)
         layout.addWidget(QLabel("<b>Take out</b>"))
         layout.addLayout(_row(self.source_box, self.format_box))
         layout.addLayout(_row(self.masks_button, self.csv_button))
-        self.setMinimumWidth(300)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(Scrolling(content))
 
     def _connect(self) -> None:
-        self._session.project_changed.connect(self._on_project)
-        self._session.standing_changed.connect(self._update)
+        listen(self, self.session.project_changed, self._on_project)
+        listen(self, self.session.standing_changed, self._update)
         self.predict_button.clicked.connect(self.predict_all)
         self.count_button.clicked.connect(self.count)
         self.masks_button.clicked.connect(self.ask_masks)
         self.csv_button.clicked.connect(self.ask_table)
 
     def _on_project(self) -> None:
-        self.table.set_results((), 0)
+        self.tree.set_results((), 0)
         self._predicting = self._counting = None
         self._update()
         self.count()
 
     def _update(self) -> None:
-        project, standing = self._session.project, self._session.standing
+        project, standing = self.session.project, self.session.standing
         here = project is not None
         buttons = (self.count_button, self.masks_button, self.csv_button)
         for button in buttons:
@@ -174,7 +172,10 @@ class ResultsDock(QWidget):
         elif served is None:
             self.state.setText(_NO_MODEL)
         else:
-            self.state.setText(f"Predictions of <b>{served.id}</b>, labels of people above them.")
+            self.state.setText(
+                f"People's labels, and where there are none what the model "
+                f"<b>{model_name(served)}</b> predicted"
+            )
 
     def _on_predicted(self, job: Job[int]) -> None:
         if job is not self._predicting:
@@ -183,7 +184,7 @@ class ResultsDock(QWidget):
         self._update()
         if job.state is JobState.CANCELLED:
             self.predict_button.setText("Go on predicting")
-        self._session.models_changed.emit()
+        self.session.models_changed.emit()
         self.count()
 
     def _on_counted(self, job: Job[list[dict[str, str]]]) -> None:
@@ -191,14 +192,14 @@ class ResultsDock(QWidget):
             return
         self._counting = None
         self._update()
-        project = self._session.project
+        project = self.session.project
         if job.result is not None and project is not None:
-            self.table.set_results(job.result, project.scheme.background)
+            self.tree.set_results(job.result, project.scheme.background)
             missing = any(int(row["unlabelled_px"]) for row in job.result)
             self.note.setVisible(missing)
 
     def _export(self, title: str, work: Work[Any]) -> None:
-        self._session.run(Job(title, work, kind="export"))
+        self.session.run(Job(title, work, kind="export"))
 
     def ask_masks(self) -> None:
         """Ask for a folder and export the masks to it."""
@@ -211,24 +212,6 @@ class ResultsDock(QWidget):
         path, _ = QFileDialog.getSaveFileName(self, "Save the table", "traits.csv", "CSV (*.csv)")
         if path:
             self.save_table(Path(path))
-
-
-def _new_view(table: ResultTable) -> QTableView:
-    view = QTableView()
-    view.setModel(table)
-    view.setShowGrid(False)
-    view.setAlternatingRowColors(False)
-    view.setWordWrap(False)
-    view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-    rows, columns = view.verticalHeader(), view.horizontalHeader()
-    if rows is not None:
-        rows.hide()
-        rows.setDefaultSectionSize(22)
-    if columns is not None:
-        columns.setMinimumSectionSize(40)
-        columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        columns.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-    return view
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:

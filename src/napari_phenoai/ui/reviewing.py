@@ -121,9 +121,15 @@ class Reviewing:
         self._show(item)
 
     def reload(self, predictor: Predictor | None) -> None:
-        """Propose with another model from the next tile on."""
+        """Propose with another model from here on.
+
+        The tile on the desk stays; it gets a new proposal only where it had none
+        and nobody has touched it.
+        """
         self.predictor = predictor
         self._ready.clear()
+        if self.current is not None and self._may_replace(self.desk):
+            self._ask(self.current)
         self._look_ahead()
 
     def set_paint_only(self, paint_only: bool) -> None:
@@ -252,13 +258,18 @@ class Reviewing:
         self._asked.discard(question)
         if self._closed:
             return
-        if self.desk is None and self._is_current(desk.item):
+        wanted = self.desk is None or self._may_replace(self.desk)
+        if wanted and self._is_current(desk.item):
             desk.set_paint_only(self.paint_only)
             self.desk = desk
             self.desk_changed.emit()
             self._look_ahead()
         elif question == self._question(desk.item):
             self._ready[question] = desk
+
+    @staticmethod
+    def _may_replace(desk: Desk | None) -> bool:
+        return desk is not None and not (desk.has_prediction or desk.touched or desk.review)
 
     def _on_no_desk(self, question: _Question, error: Exception) -> None:
         self._asked.discard(question)

@@ -82,11 +82,8 @@ def _first_tiles(desk: Desk, names: list[str]) -> str:
     if not desk.labels.any():
         classes = " and some ".join(names[:2]) if len(names) > 1 else names[0]
         return f"No model yet: paint some {classes}, a few strokes of each, then press Enter."
-    return (
-        "Press Enter to save the painted pixels, or Shift+Enter when all the rest is background."
-    )
+    return "Press Enter to save the painted pixels, or Shift+Enter when all the rest is background."
 
 
 def _as_proposed(desk: Desk) -> bool:
     return bool((desk.labels == desk.proposal.labels).all())
-

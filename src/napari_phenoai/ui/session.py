@@ -86,8 +86,8 @@ class Session:
         self.device = "auto"
         self.background = Background()
         self.book = JobBook(self.background)
-        self.book.changed.connect(self.jobs_changed.emit)
-        self.book.failed.connect(self.error_raised.emit)
+        self.book.changed.connect(lambda: self.jobs_changed.emit())
+        self.book.failed.connect(self.complain)
 
     # --- project
 
@@ -150,6 +150,15 @@ class Session:
             self.error_raised.emit(error)
         self.project_changed.emit()
 
+    def introduce(self, author: str, device: str = "auto") -> None:
+        """Say who works here, and on which device models run."""
+        self.author, self.device = author, device
+        for part in (self.reviewing, self.learner):
+            if part is not None:
+                part.author = author
+        if self.learner is not None:
+            self.learner.device = device
+
     # --- tiles
 
     @property
@@ -194,6 +203,11 @@ class Session:
     def decide(self, verdict: Verdict, *, whole: bool = False) -> bool:
         """Decide about the current tile and go to the next; see `Reviewing.decide`."""
         return self.reviewing is not None and self.reviewing.decide(verdict, whole=whole)
+
+    def set_paint_only(self, paint_only: bool) -> None:
+        """Count pixels that are not painted as unknown, here and on the next tiles."""
+        if self.reviewing:
+            self.reviewing.set_paint_only(paint_only)
 
     def mark_edited(self) -> None:
         """Hear that the mask on the desk was painted."""
@@ -261,20 +275,24 @@ class Session:
         self.close_project()
         self.background.shutdown()
 
+    def complain(self, error: Exception) -> None:
+        """Hear that something failed: `error_raised` tells everybody."""
+        self.error_raised.emit(error)
+
     # --- inside
 
     def _new_reviewing(self, project: Project) -> Reviewing:
         reviewing = Reviewing(project, self.background, self.author)
-        reviewing.queue_changed.connect(self.queue_changed.emit)
-        reviewing.current_changed.connect(self.current_changed.emit)
-        reviewing.desk_changed.connect(self.desk_changed.emit)
-        reviewing.failed.connect(self.error_raised.emit)
+        reviewing.queue_changed.connect(lambda: self.queue_changed.emit())
+        reviewing.current_changed.connect(lambda: self.current_changed.emit())
+        reviewing.desk_changed.connect(lambda: self.desk_changed.emit())
+        reviewing.failed.connect(self.complain)
         reviewing.saved.connect(self._on_saved)
         return reviewing
 
     def _new_filling(self, project: Project, reviewing: Reviewing) -> Filling:
         filling = Filling(project, reviewing, self.background, self.run)
-        filling.failed.connect(self.error_raised.emit)
+        filling.failed.connect(self.complain)
         filling.busy_changed.connect(lambda _: self.queue_changed.emit())
         return filling
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
@@ -23,12 +22,13 @@ from qtpy.QtWidgets import (
 
 from napari_phenoai.core.ports import TrainSettings
 
-if TYPE_CHECKING:
-    from napari_phenoai.core.records import ModelCard
+__all__ = ["FITTING", "Fold", "TrainBox"]
 
-__all__ = ["Fold", "TrainBox"]
+FITTING = "fitting"
+"""Stands for the family that fits the number of reviewed tiles."""
 
 _FAMILIES = (
+    (FITTING, "what fits the number of tiles"),
     ("unet", "network (unet): minutes, best from 6 tiles on"),
     ("forest", "trees (forest): seconds, from the first tiles"),
 )
@@ -67,20 +67,14 @@ class Fold(QWidget):
 
 
 class TrainBox(QWidget):
-    """Shows and edits how trainings are started; decides nothing.
-
-    Parameters
-    ----------
-    device : str
-        Device that is chosen at first: ``auto``, ``cpu`` or ``cuda``.
-    """
+    """Shows and edits how trainings are started; decides nothing."""
 
     train_wanted = QtSignal()
     stop_wanted = QtSignal()
     auto_changed = QtSignal(bool)
     after_changed = QtSignal(int)
 
-    def __init__(self, device: str = "auto", parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.train_button = QPushButton("Train now  (T)")
         self.train_button.setToolTip("Train a model with all reviewed tiles; key T")
@@ -88,26 +82,35 @@ class TrainBox(QWidget):
         self.stop_button = QPushButton("Stop training")
         self.stop_button.setToolTip("Stop it within two seconds; the model that serves stays")
         self.stop_button.clicked.connect(self.stop_wanted)
-        self.auto_box = QCheckBox("Train by itself after")
+        self.auto_box = QCheckBox("By itself after")
         self.auto_box.toggled.connect(self.auto_changed)
         self.after_box = QSpinBox()
         self.after_box.setRange(1, 500)
         self.after_box.setKeyboardTracking(False)
+        self.after_box.setFixedWidth(84)
+        self.auto_box.setToolTip("Train by itself after so many newly reviewed tiles")
         self.after_box.setToolTip("Number of newly reviewed tiles that start a training")
         self.after_box.valueChanged.connect(self.after_changed)
         self.family_box = QComboBox()
         self.encoder_box = QComboBox()
         self.minutes_box = QSpinBox()
         self.device_box = QComboBox()
-        self.fold = Fold("Options", self._new_options(device))
+        self.fold = Fold("Options", self._new_options())
         self._compose()
         self.set_running(running=False)
 
-    def settings(self) -> TrainSettings:
-        """Return what is chosen."""
+    def settings(self, fitting: str = "unet") -> TrainSettings:
+        """Return what is chosen.
+
+        Parameters
+        ----------
+        fitting : str
+            Family that is meant where the person leaves the choice open.
+        """
         minutes = self.minutes_box.value()
+        family = str(self.family_box.currentData())
         return TrainSettings(
-            family=str(self.family_box.currentData()),
+            family=fitting if family == FITTING else family,
             encoder=self.encoder_box.currentText(),
             minutes=float(minutes) if minutes else None,
             device=str(self.device_box.currentData()),
@@ -127,17 +130,16 @@ class TrainBox(QWidget):
         for box in (self.auto_box, self.after_box):
             box.blockSignals(False)
 
-    def show_model(self, card: ModelCard | None) -> None:
-        """Propose the family of the model that serves, where nothing was chosen yet."""
-        if card is not None and not self.fold.button.isChecked():
-            self.family_box.setCurrentIndex(max(0, self.family_box.findData(card.family)))
+    def set_device(self, device: str) -> None:
+        """Choose where to train: ``auto``, ``cpu`` or ``cuda``."""
+        self.device_box.setCurrentIndex(max(0, self.device_box.findData(device)))
 
     def _compose(self) -> None:
         auto = QHBoxLayout()
         auto.setSpacing(4)
         auto.addWidget(self.auto_box)
         auto.addWidget(self.after_box)
-        auto.addWidget(QLabel("reviewed tiles"))
+        auto.addWidget(QLabel("new tiles"))
         auto.addStretch()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -147,12 +149,12 @@ class TrainBox(QWidget):
         layout.addLayout(auto)
         layout.addWidget(self.fold)
 
-    def _new_options(self, device: str) -> QWidget:
+    def _new_options(self) -> QWidget:
         page = QWidget()
         form = QFormLayout(page)
         form.setContentsMargins(8, 0, 0, 0)
         form.setVerticalSpacing(3)
-        self._fill_boxes(device)
+        self._fill_boxes()
         form.addRow("Kind", self.family_box)
         form.addRow("Encoder", self.encoder_box)
         form.addRow("Minutes", self.minutes_box)
@@ -162,7 +164,7 @@ class TrainBox(QWidget):
         form.addRow("", self.where)
         return page
 
-    def _fill_boxes(self, device: str) -> None:
+    def _fill_boxes(self) -> None:
         torch_here = find_spec("torch") is not None
         for name, words in _FAMILIES:
             if name != "unet" or torch_here:
@@ -175,7 +177,6 @@ class TrainBox(QWidget):
         self.minutes_box.setToolTip("Longest time that a training may take")
         for name, words in _DEVICES:
             self.device_box.addItem(words, name)
-        self.device_box.setCurrentIndex(max(0, self.device_box.findData(device)))
         for box in (self.family_box, self.encoder_box, self.device_box):
             box.setMinimumContentsLength(12)
             policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -183,7 +184,7 @@ class TrainBox(QWidget):
         self._on_family()
 
     def _on_family(self) -> None:
-        network = self.family_box.currentData() == "unet"
+        network = self.family_box.currentData() != "forest"
         self.encoder_box.setEnabled(network)
         self.minutes_box.setEnabled(network)
 

@@ -83,6 +83,7 @@ class ClassRow(QWidget):
         edge = "#56b4e9" if chosen else "transparent"
         self.setStyleSheet(
             f"#classRow {{ background: {colour}; border: 1px solid {edge}; border-radius: 3px; }}"
+            "QStackedWidget, QLabel { background: transparent; }"
         )
 
     def set_share(self, share: float | None) -> None:

@@ -41,7 +41,7 @@ class DecisionBar(QWidget):
         self.buttons = {"accept": self.accept}
         for column, (action, text, tip) in enumerate(_SMALL):
             key = "Bksp" if action == "back" else key_of(action)
-            button = KeyButton(text, key)
+            button = KeyButton(text, key, upright=True)
             button.setToolTip(f"{tip} ({key_of(action)})")
             button.clicked.connect(lambda _=False, action=action: self.chosen.emit(action))
             grid.addWidget(button, 1, column)

@@ -1,0 +1,144 @@
+"""The demonstration: three rounds of the loop on sample data, and a report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_phenoai.core.progress import scaled
+from napari_phenoai.errors import InputError
+from napari_phenoai.io.files import make_folder, write_atomic
+from napari_phenoai.io.project import Project
+from napari_phenoai.loop.material import prepare
+from napari_phenoai.loop.models import load_predictor
+from napari_phenoai.loop.outcome import Plan, SimulationResult
+from napari_phenoai.loop.pictures import pictures_of
+from napari_phenoai.loop.predict import predict_project
+from napari_phenoai.loop.queueing import refresh_queue
+from napari_phenoai.loop.report import write_report
+from napari_phenoai.loop.simulation import Simulation, run
+from napari_phenoai.testing.samples import samples_folder
+
+if TYPE_CHECKING:
+    from napari_phenoai.core.progress import Work
+
+__all__ = ["DemoResult", "run_demo"]
+
+_SHOWN = frozenset({0, 1, 2})
+_WAITING = 20
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demonstration leaves behind.
+
+    Parameters
+    ----------
+    result : SimulationResult
+        Dice and minutes of each round.
+    project : Path
+        The project, with a served model, predictions and a filled queue.
+    report : Path
+        The HTML file.
+    """
+
+    result: SimulationResult
+    project: Path
+    report: Path
+
+
+def run_demo(
+    destination: Path,
+    *,
+    data: Path | None = None,
+    rounds: int = 3,
+    seed: int = 0,
+    model: str = "unet",
+    device: str = "auto",
+) -> Work[DemoResult]:
+    """Make a project, run the loop with a simulated annotator, write ``report.html``.
+
+    The project is kept and ready to be opened: all images are predicted with
+    the last model, and the queue holds what a person would look at next.
+
+    Parameters
+    ----------
+    destination : Path
+        A new or empty folder.
+    data : Path, optional
+        A folder with ``images/`` and ``masks/`` of one's own; by default the
+        rosettes of the sample data.
+    rounds : int
+        Number of rounds.
+    seed : int
+        For split, queue and training.
+    model : {"unet", "forest"}
+        Family of the models.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    InputError
+        If `destination` has something in it, or `data` lacks the two folders.
+    """
+    folder = _empty(Path(destination))
+    source = samples_folder() if data is None else _checked(Path(data))
+    own = data is not None
+    plan = _plan(rounds=rounds, seed=seed, model=model, device=device, own=own)
+    work = prepare(source / "images", source / "masks", folder / "material", seed=seed)
+    material = yield from scaled(work, 0, 0.02)
+    done = yield from scaled(run(material, plan, folder), 0.02, 0.94)
+    path = done.project.path
+    yield from scaled(_made_ready(path, device), 0.94, 0.99)
+    pictures = pictures_of(material.test, done.exam.scheme, done.marks[0], done.marks[-1])
+    report = write_report(folder / "report.html", done.result, pictures, title=_title(done))
+    content = json.dumps(done.result.model_dump(mode="json"), indent=1) + "\n"
+    write_atomic(folder / "result.json", content.encode())
+    return DemoResult(done.result, path, report)
+
+
+def _plan(*, rounds: int, seed: int, model: str, device: str, own: bool) -> Plan:
+    """Return the plan: small tiles for the small samples, the usual ones for one's own images."""
+    return Plan(
+        tile=256 if own else 128,
+        rounds=rounds,
+        tiles_per_round=6,
+        model=model,
+        seed=seed,
+        device=device,
+        keep=_SHOWN,
+    )
+
+
+def _made_ready(path: Path, device: str) -> Work[None]:
+    """Predict all images with the model that serves, and fill the queue."""
+    with Project.open(path) as project:
+        predictor = load_predictor(project, device=device)
+        yield from scaled(predict_project(project, predictor=predictor), 0, 0.8)
+        work = refresh_queue(project, count=_WAITING, predictor=predictor)
+        yield from scaled(work, 0.8, 1)
+
+
+def _title(done: Simulation) -> str:
+    first, last = done.rounds[0], done.rounds[-1]
+    if first.dice is None or last.dice is None:
+        return f"{done.material.name}: {last.tiles} tiles"
+    return f"{done.material.name}: Dice {first.dice:.2f} to {last.dice:.2f} in {last.tiles} tiles"
+
+
+def _empty(folder: Path) -> Path:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        what = f"{folder} is not empty."
+        raise InputError(what, hint="Name a new folder, or move away what is in it.")
+    return make_folder(folder)
+
+
+def _checked(folder: Path) -> Path:
+    for name in ("images", "masks"):
+        if not (folder / name).is_dir():
+            hint = "Put the images into images/ and masks of the same names into masks/."
+            raise InputError(f"There is no folder {folder / name}.", hint=hint)
+    return folder

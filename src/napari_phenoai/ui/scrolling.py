@@ -1,0 +1,30 @@
+"""Lets a dock be lower than what is in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QFrame, QScrollArea
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+__all__ = ["Scrolling"]
+
+
+class Scrolling(QScrollArea):
+    """Shows `content` at its full width, and scrolls it up and down where it is too high."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(content)
+        self.setMinimumWidth(content.minimumSizeHint().width())
+
+    def sizeHint(self) -> QSize:
+        """Return the size that the content likes."""
+        content = self.widget()
+        return super().sizeHint() if content is None else content.sizeHint()

@@ -1,0 +1,62 @@
+"""What all docks of a session have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psygnal.qt import start_emitting_from_queue
+from qtpy.QtWidgets import QMainWindow, QWidget
+
+from napari_phenoai.ui.docks import settle_soon
+from napari_phenoai.ui.errors import show_errors_of
+from napari_phenoai.ui.preferences import Preferences, preferences, remember_reader
+from napari_phenoai.ui.session import session_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+    from qtpy.QtGui import QShowEvent
+
+__all__ = ["SessionDock"]
+
+_BEAT_MS = 10
+_LEAST_WIDTH = 300
+
+
+class SessionDock(QWidget):
+    """A dock that works whichever of them is opened first.
+
+    Answers of threads reach the window, errors are shown, the session learns what
+    the person prefers, and it closes together with the window.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose session is shown.
+    name : str
+        Short title, as in the manifest.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, name: str) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.session = session_of(viewer)
+        self._name = name
+        self._docked = False
+        self.setMinimumWidth(_LEAST_WIDTH)
+        start_emitting_from_queue(msec=_BEAT_MS)
+        show_errors_of(self.session)
+        self.session.background.do("preferences", preferences, then=self.on_preferences)
+
+    def on_preferences(self, wanted: Preferences) -> None:
+        """Hear what the person prefers."""
+        self.session.introduce(wanted.signature, wanted.device)
+        remember_reader()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Take the place in the window, and close the session with it."""
+        super().showEvent(event)
+        window = self.window()
+        if isinstance(window, QMainWindow) and not self._docked:
+            self._docked = True
+            settle_soon(self.viewer, self._name)
+            window.destroyed.connect(self.session.close)

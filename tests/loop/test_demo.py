@@ -1,0 +1,53 @@
+"""The demonstration leaves a project to open, a report to read, and numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from napari_phenoai.core.geometry import Tile
+from napari_phenoai.core.progress import finish
+from napari_phenoai.errors import InputError
+from napari_phenoai.io.project import Project
+from napari_phenoai.loop.demo import DemoResult, run_demo
+from napari_phenoai.testing.project import write_scenes
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoResult:
+    data = tmp_path_factory.mktemp("own")
+    write_scenes(data, 5, size=(192, 192))
+    destination = tmp_path_factory.mktemp("demo") / "here"
+    return finish(run_demo(destination, data=data, rounds=2, model="forest"))
+
+
+def test_the_project_is_ready_to_be_opened(demo: DemoResult) -> None:
+    with Project.open(demo.project) as project:
+        served = project.rounds.served()
+        assert served == demo.result.rounds[-1].served_model
+        assert any(item.state == "waiting" for item in project.ledger.queue())
+        for record in project.images():
+            whole = Tile(record.id, 0, 0, *record.plane)
+            assert project.predictions(record.id, served).has(whole)
+
+
+def test_report_and_numbers_lie_beside(demo: DemoResult) -> None:
+    assert demo.report.read_text(encoding="utf-8").count("<img") == 4
+    content = json.loads((demo.report.parent / "result.json").read_text())
+    assert len(content["rounds"]) == 2
+    assert content["rounds"][-1]["dice"] > 0.5
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="is not empty"):
+        finish(run_demo(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_data_without_the_two_folders_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data" / "images").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"no folder .*masks.*Put the images"):
+        finish(run_demo(tmp_path / "out", data=tmp_path / "data"))

@@ -1,0 +1,247 @@
+"""The Learning dock: what a person sees and can do there."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+from qtpy.QtCore import QPoint, Qt
+
+from napari_phenoai.core.ports import TrainSettings
+from napari_phenoai.core.progress import Progress, Work
+from napari_phenoai.core.scheme import ClassScheme
+from napari_phenoai.jobs.job import Job
+from napari_phenoai.ui.learning import LearningDock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import napari
+    from pytestqt.qtbot import QtBot
+
+    from napari_phenoai.ui.session import Session
+
+Opened = tuple["napari.Viewer", "Session"]
+
+
+def _dock(opened: Opened, qtbot: QtBot, project: Path | None = None) -> LearningDock:
+    viewer, session = opened
+    viewer.window._qt_window.resize(1366, 768)
+    viewer.window._qt_window.show()
+    _, dock = viewer.window.add_plugin_dock_widget("napari-phenoai", "Learning")
+    assert isinstance(dock, LearningDock)
+    if project is not None:
+        session.open_project(project)
+        session.learner.set_auto(False)
+        qtbot.waitUntil(lambda: dock.models.table.rowCount() > 0, timeout=20_000)
+        qtbot.waitUntil(lambda: bool(dock.curves.quality.spots), timeout=20_000)
+    return dock
+
+
+def test_with_no_project_it_says_what_to_do(session: Opened, qtbot: QtBot) -> None:
+    dock = _dock(session, qtbot)
+    assert "Open a project" in dock.truth.text()
+    assert not dock.train_box.isEnabled()
+
+
+def test_it_tells_the_truth_about_the_model(
+    session: Opened, qtbot: QtBot, worked_project: Path
+) -> None:
+    dock = _dock(session, qtbot, worked_project)
+    qtbot.waitUntil(lambda: "Dice 0." in dock.truth.text(), timeout=10_000)
+    evaluation = session[1].standing.evaluation
+    assert f"{evaluation.dice:.2f}" in dock.truth.text()
+    assert f"{evaluation.tiles} tiles" in dock.truth.text()
+    row = [dock.models.table.index(0, column).data() for column in range(5)]
+    assert row[0] == "★"
+    assert row[1].startswith(f"{evaluation.dice:.2f}")
+    assert row[3] == "forest"
+
+
+def test_a_click_on_a_point_selects_its_model(
+    session: Opened, qtbot: QtBot, worked_project: Path
+) -> None:
+    dock = _dock(session, qtbot, worked_project)
+    assert dock.models.selected is None
+    x, y, key, words = dock.curves.quality.spots[0]
+    assert "held-out Dice" in words
+    place = QPoint(round(x), round(y))
+    qtbot.mouseClick(dock.curves.quality, Qt.MouseButton.LeftButton, pos=place)
+    assert dock.models.selected == key.removeprefix("model:")
+
+
+def test_a_click_on_a_corrected_tile_opens_it(
+    session: Opened, qtbot: QtBot, worked_project: Path
+) -> None:
+    _, found = session
+    dock = _dock(session, qtbot, worked_project)
+    key = found.project.reviews.all()[0].tile.key
+    dock.curves.tile_pointed.emit(key)
+    assert found.current.tile == key
+
+
+def test_roll_back_and_promotion_take_one_click(
+    session: Opened, qtbot: QtBot, worked_project: Path
+) -> None:
+    from napari_phenoai.core.progress import finish
+    from napari_phenoai.io.project import Project
+    from napari_phenoai.loop.retrain import retrain
+
+    with Project.open(worked_project) as project:
+        first = project.rounds.served()
+        finish(retrain(project, TrainSettings(family="forest", extra={"trees": 5}, seed=1)))
+        second = project.models.cards()[-1].id if project.rounds.served() == first else None
+    dock = _dock(session, qtbot, worked_project)
+    project = session[1].project
+    other = second or project.rounds.served()
+    wanted = other if project.rounds.served() == first else first
+    qtbot.waitUntil(lambda: dock.models.table.rowCount() == 2, timeout=10_000)
+    dock.models.select(wanted)
+    qtbot.mouseClick(dock.models.promote_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: project.rounds.served() == wanted, timeout=1_000)
+    qtbot.waitUntil(lambda: _serving(dock) == wanted, timeout=5_000)
+    assert not dock.models.promote_button.isEnabled()
+    qtbot.mouseClick(dock.models.back_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: project.rounds.served() != wanted, timeout=1_000)
+
+
+def _serving(dock: LearningDock) -> str | None:
+    table = dock.models.table
+    rows = [row for row in range(table.rowCount()) if table.index(row, 0).data() == "★"]
+    return table.cards[rows[0]].id if rows else None
+
+
+def test_curves_are_saved_as_table_and_picture(
+    session: Opened, qtbot: QtBot, worked_project: Path, tmp_path: Path
+) -> None:
+    dock = _dock(session, qtbot, worked_project)
+    table, picture = tmp_path / "curves.csv", tmp_path / "curves.png"
+    dock.save_table(table)
+    dock.save_picture(picture)
+    qtbot.waitUntil(lambda: table.exists() and picture.exists(), timeout=20_000)
+    rows = list(csv.DictReader(table.open()))
+    heldout = [row for row in rows if row["curve"] == "held-out"]
+    point = dock._data.heldout[0]
+    assert float(heldout[0]["value"]) == pytest.approx(point.dice)
+    assert {row["model"] for row in heldout} == {point.model}
+    with Image.open(picture) as image:
+        assert image.width >= 1000
+
+
+def test_the_curve_grows_while_a_training_runs(
+    session: Opened, qtbot: QtBot, worked_project: Path
+) -> None:
+    _, found = session
+    dock = _dock(session, qtbot, worked_project)
+    heard: list[int] = []
+
+    def train() -> Work[None]:
+        for epoch in range(1, 6):
+            while epoch > 2 and not heard:
+                import time
+
+                time.sleep(0.01)
+            yield Progress(epoch, 5, f"epoch {epoch}", {"epoch": epoch, "loss": 1 / epoch})
+
+    job = Job("Training", train())
+    found.learner.training = job
+    job.ended.connect(lambda _: setattr(found.learner, "training", None))
+    found.run(job)
+    assert dock.train_box.stop_button.isVisibleTo(dock)
+    assert not dock.train_box.train_button.isVisibleTo(dock)
+    assert dock.curves.tabs.currentIndex() == 2
+    qtbot.waitUntil(lambda: len(dock.curves.loss.spots) == 2, timeout=10_000)
+    heard.append(1)
+    qtbot.waitUntil(lambda: len(dock.curves.loss.spots) == 5, timeout=10_000)
+    qtbot.waitUntil(lambda: dock.train_box.train_button.isVisibleTo(dock), timeout=5_000)
+    assert dock.curves.loss.spots[4][3] == "epoch 5: loss 0.200"
+
+
+def test_options_become_settings(session: Opened, qtbot: QtBot) -> None:
+    dock = _dock(session, qtbot)
+    box = dock.train_box
+    assert box.settings("forest").family == "forest"
+    box.family_box.setCurrentIndex(box.family_box.findData("unet"))
+    box.encoder_box.setCurrentText("resnet34")
+    box.minutes_box.setValue(4)
+    box.set_device("cpu")
+    wanted = TrainSettings(family="unet", encoder="resnet34", minutes=4.0, device="cpu")
+    assert box.settings("forest") == wanted
+    box.family_box.setCurrentIndex(box.family_box.findData("forest"))
+    assert not box.encoder_box.isEnabled()
+
+
+def test_the_number_of_tiles_is_kept_in_the_project(
+    session: Opened, qtbot: QtBot, worked_project: Path
+) -> None:
+    dock = _dock(session, qtbot, worked_project)
+    dock.train_box.after_box.setValue(11)
+    qtbot.waitUntil(lambda: session[1].project.spec.train_after == 11, timeout=5_000)
+    dock.train_box.auto_box.setChecked(True)
+    assert session[1].learner.auto
+    dock.train_box.auto_box.setChecked(False)
+    assert not session[1].learner.auto
+
+
+def test_a_theme_change_redraws_the_curves(
+    session: Opened, qtbot: QtBot, worked_project: Path
+) -> None:
+    viewer, _ = session
+    dock = _dock(session, qtbot, worked_project)
+    view = dock.curves.quality
+    before = view.grab().toImage().pixelColor(2, 2).lightness()
+    viewer.theme = "light"
+    with qtbot.waitSignal(view.drawn, timeout=10_000):
+        pass
+    after = view.grab().toImage().pixelColor(2, 2).lightness()
+    assert before < 80 < 180 < after
+
+
+def test_a_closed_dock_hears_nothing_more(
+    session: Opened, qtbot: QtBot, worked_project: Path
+) -> None:
+    viewer, found = session
+    dock = _dock(session, qtbot, worked_project)
+    before = len(found.models_changed)
+    viewer.window.remove_dock_widget(dock)
+    dock.deleteLater()
+    del dock
+    qtbot.wait(50)
+    found.models_changed.emit()
+    assert len(found.models_changed) < before
+
+
+def test_class_colours_and_names_are_in_the_picture_of_the_plot() -> None:
+    from matplotlib.figure import Figure
+
+    from napari_phenoai.core.records import ClassScore, Evaluation, RoundRecord
+    from napari_phenoai.core.series import heldout_series
+    from napari_phenoai.ui.plot_frame import Style
+    from napari_phenoai.ui.plots import heldout_plot
+
+    scheme = ClassScheme.of(["soil", "leaf", "flower"])
+    scores = tuple(
+        ClassScore(class_id=i, name=name, dice=0.5, iou=0.4, truth_px=1, predicted_px=1)
+        for i, name in zip(scheme.ids, scheme.names, strict=True)
+    )
+    rounds = [
+        RoundRecord(
+            id=str(n),
+            kind="training",
+            model=f"m{n}",
+            served="m1",
+            tiles=5 * n,
+            evaluation=Evaluation(model=f"m{n}", tiles=4, classes=scores, dice=0.5, iou=0.4),
+        )
+        for n in (1, 2)
+    ]
+    figure = Figure()
+    spots = heldout_plot(heldout_series(rounds), scheme)(figure, Style())
+    axes = figure.axes[0]
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert legend == ["mean", "leaf", "flower", "serves", "not let through"]
+    leaf = next(line for line in axes.lines if line.get_label() == "leaf")
+    assert leaf.get_color() == scheme.named("leaf").colour
+    assert [spot.x for spot in spots] == [5, 10]
