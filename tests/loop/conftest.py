@@ -67,6 +67,7 @@ def make_field(tmp_path: Path) -> Iterator[Callable[..., Field]]:
     def make(n_images: int = 5, **options: object) -> Field:
         path = tmp_path / f"field{len(opened)}.phenoai"
         project = tiny_project(path, n_images, **options)  # type: ignore[arg-type]
+        project.update(id=f"field{len(opened)}")  # fixes what is drawn by chance
         opened.append(project)
         masks = sorted((tmp_path / f"{path.stem}-scenes" / "masks").iterdir())
         names = {image.name: image.id for image in project.images()}

@@ -18,7 +18,7 @@ from napari_phenoai.testing.project import write_scenes
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoResult:
     data = tmp_path_factory.mktemp("own")
-    write_scenes(data, 5, size=(192, 192))
+    write_scenes(data, 5, size=(256, 256))
     destination = tmp_path_factory.mktemp("demo") / "here"
     return finish(run_demo(destination, data=data, rounds=2, model="forest"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from napari_phenoai.core.ports import TrainSettings
 from napari_phenoai.core.progress import finish
 from napari_phenoai.core.scoring import class_map, entropy_map
 from napari_phenoai.errors import InputError, ModelError
+from napari_phenoai.io.project import Project
 from napari_phenoai.loop.models import load_predictor
 from napari_phenoai.loop.predict import (
     predict_image,
@@ -123,6 +125,11 @@ def test_the_forest_shows_no_seams_and_projects_resume(make_field: Any) -> None:
     assert (classes == class_map(whole, predictor.card.class_ids)).mean() > 0.9999
     np.testing.assert_allclose(uncertainty, entropy_map(whole), atol=0.01)
     assert finish(predict_project(project, images=["scene_1.png"])) == 0
+    region = Tile(image.id, 530, 520, 8, 8)
+    assert finish(predict_project(project, regions=[region])) == 0
+    shutil.rmtree(store.path)
+    with Project.open(project.path) as again:
+        assert finish(predict_project(again, regions=[region])) == 1
     with pytest.raises(InputError, match="no image 'nothing'"):
         finish(predict_project(project, images=["nothing"]))
 

@@ -98,19 +98,33 @@ def test_the_tile_on_the_screen_stays_where_it_is(field: Any) -> None:
     assert own.key in [item.tile for item in kept]
 
 
+def test_what_is_decided_while_the_queue_is_made_does_not_come_again(make_field: Any) -> None:
+    field = make_field(1, size=(320, 64))
+    first = field.queue(9)
+    work = refresh_queue(field.project, count=9)
+    next(work)
+    done = first[0]
+    decide(field.project, done.where, "corrected", labels=np.ones((64, 64), np.uint8), item=done)
+    items = finish(work)
+    assert done.tile not in [item.tile for item in items if item.state == "waiting"]
+    assert [item.state for item in items if item.tile == done.tile] == ["corrected"]
+
+
 def test_decided_tiles_do_not_come_again_but_skipped_ones_do_later(make_field: Any) -> None:
     field = make_field(4, size=(256, 256))
     skipped = field.queue(5)[0]
     decide(field.project, skipped.where, "skipped", item=skipped)
     labels = np.ones((64, 64), np.uint8)
     seen: set[str] = set()
-    for _ in range(12):
-        item = field.queue(40)[0]
-        assert item.tile not in seen | {skipped.tile}
+    for number in range(12):
+        item = next(item for item in field.queue(40) if item.tile != skipped.tile)
+        assert item.tile not in seen
+        assert number > 8 or skipped.tile not in {item.tile for item in field.queue(200)}
         seen.add(item.tile)
         decide(field.project, item.where, "corrected", labels=labels, item=item)
-    assert skipped.tile in {item.tile for item in field.queue(40)}
-    assert not seen & {item.tile for item in field.queue(40)}
+    later = {item.tile for item in field.queue(200)}
+    assert skipped.tile in later
+    assert not seen & later
 
 
 @pytest.mark.parametrize("strategy", ["foreground-random", "entropy", "margin"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -19,15 +21,22 @@ if TYPE_CHECKING:
 
     import napari
     from pytestqt.qtbot import QtBot
+    from qtpy.QtCore import QPoint
+    from qtpy.QtWidgets import QWidget
 
     from napari_phenoai.ui.session import Session
-
-Finder = "Callable[[str], Path]"
+    from napari_phenoai.ui.workbench import WorkbenchDock
 
 
 @pytest.fixture
-def worked_project(tmp_path: Path) -> Path:
-    """Return a closed project of two scenes with five decided tiles and a forest that serves."""
+def worked_project(tmp_path: Path, worked_once: Path) -> Path:
+    """Return a closed project of two scenes with six decided tiles and a forest that serves."""
+    return Path(shutil.copytree(worked_once, tmp_path / "field.phenoai"))
+
+
+@pytest.fixture(scope="session")
+def worked_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the project that `worked_project` copies."""
     from napari_phenoai.core.geometry import Tile
     from napari_phenoai.core.ports import TrainSettings
     from napari_phenoai.core.progress import finish
@@ -36,7 +45,7 @@ def worked_project(tmp_path: Path) -> Path:
     from napari_phenoai.testing.project import tiny_project
     from napari_phenoai.testing.scenes import rosettes
 
-    path = tmp_path / "field.phenoai"
+    path = tmp_path_factory.mktemp("worked") / "field.phenoai"
     with tiny_project(path, 2) as project:
         project.update(heldout_share=0.4)
         settings = TrainSettings(family="forest", extra={"trees": 10})
@@ -72,3 +81,133 @@ def session(
     found.close_project()
     qtbot.waitUntil(lambda: not found.jobs and not found.background.busy, timeout=20_000)
     found.close()
+
+
+class Hands:
+    """Mouse and keyboard of a person at one viewer, by real Qt events.
+
+    Positions are rows and columns in pixels of the tile on the desk.
+    """
+
+    def __init__(self, viewer: napari.Viewer, dock: WorkbenchDock, qtbot: QtBot) -> None:
+        self.viewer = viewer
+        self.dock = dock
+        self.session = dock.session
+        self.qtbot = qtbot
+
+    @property
+    def canvas(self) -> QWidget:
+        """The widget that draws the image."""
+        native: QWidget = self.viewer.window._qt_viewer.canvas.native
+        return native
+
+    def wait(self, condition: Callable[[], object], seconds: float = 20) -> None:
+        """Let the window live until `condition` holds."""
+        self.qtbot.waitUntil(lambda: bool(condition()), timeout=round(seconds * 1000))
+
+    def point(self, row: float, column: float) -> QPoint:
+        """Return where a pixel of the tile is drawn."""
+        from qtpy.QtCore import QPoint
+
+        layer = self.viewer.layers["PhenoAI tile"]
+        world = np.array(layer.translate) + np.array([row, column]) * np.array(layer.scale)
+        camera = self.viewer.scene.camera
+        height, width = self.viewer.canvas.size
+        y, x = (world - np.array(camera.center[-2:])) * camera.zoom + np.array([height, width]) / 2
+        return QPoint(round(float(x)), round(float(y)))
+
+    def stroke(self, *corners: tuple[float, float]) -> None:
+        """Draw with the left button held, from corner to corner."""
+        from qtpy.QtCore import Qt
+
+        left = Qt.MouseButton.LeftButton
+        points = [corners[0]]
+        for start, end in itertools.pairwise(corners):
+            points += [
+                (start[0] + (end[0] - start[0]) * part, start[1] + (end[1] - start[1]) * part)
+                for part in (0.25, 0.5, 0.75, 1.0)
+            ]
+        self._move(points[0])
+        mouse: Any = self.qtbot
+        mouse.mousePress(self.canvas, left, pos=self.point(*points[0]))
+        for point in points[1:]:
+            self._move(point)
+        mouse.mouseRelease(self.canvas, left, pos=self.point(*points[-1]))
+
+    def click(self, row: float, column: float) -> None:
+        """Click once on the canvas."""
+        from qtpy.QtCore import Qt
+
+        place = self.point(row, column)
+        self._move((row, column))
+        mouse: Any = self.qtbot
+        mouse.mouseClick(self.canvas, Qt.MouseButton.LeftButton, pos=place)
+
+    def _move(self, place: tuple[float, float]) -> None:
+        mouse: Any = self.qtbot
+        mouse.mouseMove(self.canvas, self.point(*place))
+        self.qtbot.wait(5)
+
+    def key(self, name: str, *, shift: bool = False, control: bool = False) -> None:
+        """Press and release a key, by its name in Qt without ``Key_``."""
+        from qtpy.QtCore import Qt
+
+        modifier = Qt.KeyboardModifier.NoModifier
+        if shift:
+            modifier |= Qt.KeyboardModifier.ShiftModifier
+        if control:
+            modifier |= Qt.KeyboardModifier.ControlModifier
+        keyboard: Any = self.qtbot
+        keyboard.keyClick(self.canvas, getattr(Qt.Key, f"Key_{name}"), modifier)
+
+    def ready(self) -> None:
+        """Wait until a tile can be painted and nothing is under way."""
+        layers = self.viewer.layers
+        self.wait(
+            lambda: (
+                self.session.desk is not None
+                and "PhenoAI tile" in layers
+                and layers["PhenoAI tile"].data is self.session.desk.labels
+                and layers["PhenoAI tile"].visible
+            )
+        )
+
+
+@pytest.fixture
+def open_workbench(
+    make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot
+) -> Iterator[Callable[[Path], Hands]]:
+    """Return a function that opens a project in a shown viewer with a Workbench.
+
+    Nothing is trained by itself, so that tests know what runs.
+    """
+    from napari_phenoai.ui.session import session_of
+    from napari_phenoai.ui.workbench import WorkbenchDock
+
+    docks: list[WorkbenchDock] = []
+
+    def start(path: Path) -> Hands:
+        viewer = make_napari_viewer(show=True)
+        viewer.window.resize(1000, 640)
+        dock = WorkbenchDock(viewer)
+        viewer.window.add_dock_widget(dock, name="Workbench", area="right")
+        docks.append(dock)
+        found = session_of(viewer)
+        assert found.open_project(path)
+        assert found.learner is not None
+        found.learner.set_auto(auto=False)
+        hands = Hands(viewer, dock, qtbot)
+        hands.ready()
+        return hands
+
+    yield start
+    for dock in docks:
+        dock.bench.abandon()
+        dock.session.close_project()
+
+    def rest() -> bool:
+        return not any(dock.session.jobs or dock.session.background.busy for dock in docks)
+
+    qtbot.waitUntil(rest, timeout=20_000)
+    for dock in docks:
+        dock.session.close()

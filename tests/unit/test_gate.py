@@ -40,14 +40,16 @@ def test_a_better_model_serves_and_a_worse_one_does_not() -> None:
 
 
 def test_a_little_worse_within_the_noise_serves() -> None:
-    served = tiles(80, 80, 80, 80)
-    assert compare(tiles(79, 81, 80, 79), served).serve
-    certain = compare(
-        np.array([[[2000, 0], [208, 792]]] * 4), np.array([[[2000, 0], [200, 800]]] * 4)
-    )
+    served = tiles(*[80] * 12)
+    assert compare(tiles(*[79, 81, 80, 79] * 3), served).serve
+    before = np.array([[[2000, 0], [200, 800]]] * 12)
+    after = np.array([[[2000, 0], [208, 792]]] * 12)
+    certain = compare(after, before)
     assert certain.difference is not None
     assert -TOLERANCE - 0.001 < certain.difference < 0
     assert not certain.serve, "the same small loss on every tile is no noise"
+    assert compare(after[:9], before[:9]).serve, "nine tiles cannot tell"
+    assert not compare(tiles(78, 78), tiles(80, 80)).serve
 
 
 @given(st.lists(st.integers(55, 100), min_size=1, max_size=12), st.integers(0, 3))

@@ -22,7 +22,7 @@ from napari_phenoai.testing.contracts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from napari_phenoai.core.ports import Predictor, Trainer
@@ -54,11 +54,20 @@ def train(
     return card
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small are fastest on one thread, above all on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that has really learned the discs."""
     path = tmp_path_factory.mktemp("unet")
-    train(path, blob_samples(6), replace(QUICK, steps=60, batch=4, crop_px=64))
+    train(path, blob_samples(6), replace(QUICK, steps=40, batch=4, crop_px=64))
     return path
 
 
@@ -171,9 +180,9 @@ def test_memory_that_runs_out_in_prediction_halves_the_batch(
 
 def limit_pieces(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """Let any network run out of memory with more than `most` pieces at once."""
-    from napari_phenoai.ml.network import DetailUnet
+    import segmentation_models_pytorch as smp
 
-    forward = DetailUnet.forward
+    forward = smp.Unet.forward
     errors = (
         torch.OutOfMemoryError("CUDA out of memory."),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
@@ -187,7 +196,7 @@ def limit_pieces(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
             raise errors[len(calls) % 3]
         return forward(self, x)
 
-    monkeypatch.setattr(DetailUnet, "forward", limited)
+    monkeypatch.setattr(smp.Unet, "forward", limited)
 
 
 @pytest.mark.parametrize("how", ["cut short", "pickle", "zip", "missing", "left over", "shape"])

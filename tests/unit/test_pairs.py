@@ -92,7 +92,7 @@ def test_names_of_files_show_groups(tmp_path: Path) -> None:
 
 def test_ids_of_objects_need_to_be_asked_for(tmp_path: Path) -> None:
     _pair(tmp_path, "a", _mask(*range(29), dtype="uint16"), ending=".tif")
-    with pytest.raises(LabelError, match="up to 28.*binarise"):
+    with pytest.raises(LabelError, match=r"up to 28.*binarise"):
         _read(tmp_path)
     np.testing.assert_array_equal(_read(tmp_path, binary=True)[0, :3], [1, 2, 2])
     classes = [{"id": 0, "name": "background"}, {"id": "1..n", "name": "nucleus"}]
@@ -125,7 +125,7 @@ def test_a_value_without_a_class_and_a_wrong_number_of_names_are_refused(tmp_pat
     (tmp_path / "dataset.json").write_text(json.dumps({"classes": classes}))
     with pytest.raises(LabelError, match=r"without a class: 2\. Allowed are 0, 1, 255"):
         _read(tmp_path)
-    with pytest.raises(InputError, match="3 class names.*2 classes"):
+    with pytest.raises(InputError, match=r"3 class names.*2 classes"):
         _read(tmp_path, classes=["a", "b", "c"])
     (tmp_path / "dataset.json").write_text("{")
     with pytest.raises(InputError, match=r"dataset\.json cannot be read"):

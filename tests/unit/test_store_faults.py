@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,6 @@ from napari_phenoai.io.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -302,3 +302,37 @@ def test_a_read_only_project_can_be_looked_at(small_disk: Path) -> None:
             assert str(small_disk) in caught.value.what
             assert caught.value.hint
         assert project.reviews.all() == [kept]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the names of open files from /proc")
+def test_files_and_their_names_are_flushed_to_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+    real = os.fsync
+
+    def spy(handle: int) -> None:
+        flushed.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
+        real(handle)
+
+    project = Project.open(make_project(tmp_path / "p.phenoai"))
+    store, tile = project.labels("leaf"), Tile("leaf", 0, 0, 40, 40)
+    store.lock()
+    monkeypatch.setattr(os, "fsync", spy)
+    store.write(tile, labels(0, tile.shape))
+    array = store.path / "0"
+    names = [path.removeprefix(str(array)) for path in flushed]
+    assert names[:2] == ["", "/c"]
+    assert names[2].startswith("/c/0/.0.")
+    assert names[3:] == ["/c/0"]
+    flushed.clear()
+    kept = project.reviews.add(review(0), labels(0, (90, 80)))
+    assert kept.mask is not None
+    names = [path.removeprefix(str(project.reviews.folder)) for path in flushed]
+    masks, month = f"/masks/{kept.mask[:2]}", f"/{kept.at:%Y-%m}"
+    assert names[:2] == ["", "/masks"]
+    assert names[2].startswith(f"{masks}/.{kept.mask}.tif.")
+    assert names[3:5] == [masks, ""]
+    assert names[5].startswith(f"{month}/.{kept.id}.json.")
+    assert names[6:] == [month]
+    project.close()

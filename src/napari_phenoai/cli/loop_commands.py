@@ -37,23 +37,33 @@ class ModelAction(StrEnum):
     LIST = "list"
     PROMOTE = "promote"
     ROLLBACK = "rollback"
+    EXPORT = "export"
+    IMPORT = "import"
 
 
 def predict(
     folder: Folder,
     model: Annotated[str | None, typer.Option(help="By default the one that serves.")] = None,
     image: Annotated[list[str] | None, typer.Option(help="Id or name; repeat for more.")] = None,
+    tile: Annotated[
+        list[str] | None,
+        typer.Option(help="Only round image@z,y,x,height,width; repeat for more."),
+    ] = None,
     device: Device = "auto",
     precision: Precision = "auto",
     json: Json = False,
 ) -> None:
     """Predict images with a model; goes on where it was stopped."""
+    from napari_phenoai.core.geometry import Tile
     from napari_phenoai.io.project import Project
     from napari_phenoai.jobs.recording import recorded
     from napari_phenoai.loop.predict import predict_project
 
     with reporting(as_json=json) as out, Project.open(folder) as project:
-        work = predict_project(project, model, image, device=device, precision=precision)
+        regions = [Tile.from_key(key) for key in tile or ()]
+        work = predict_project(
+            project, model, image, regions=regions, device=device, precision=precision
+        )
         count = out.run(recorded(work, project.ledger, "predict", "Prediction"), "Predicting")
         used = model or project.rounds.served()
         out.result(
@@ -140,21 +150,20 @@ def train(
 def models(
     folder: Folder,
     action: Annotated[ModelAction, typer.Argument(help="What to do.")] = ModelAction.LIST,
-    model: Annotated[str | None, typer.Argument(help="The model to promote.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(help="Id to promote or export; folder to import from."),
+    ] = None,
+    to: Annotated[Path, typer.Option(help="Folder that an exported model is put into.")] = Path(),
     author: Author = None,
     json: Json = False,
 ) -> None:
-    """List models, promote one, or roll back to the one before."""
+    """List models, promote one, roll back to the one before, export or import one."""
     from napari_phenoai.io.project import Project
-    from napari_phenoai.loop.models import promote, roll_back
 
     with reporting(as_json=json) as out, Project.open(folder) as project:
-        if action is ModelAction.PROMOTE:
-            if model is None:
-                raise typer.BadParameter("Name the model to promote.")
-            promote(project, model, author_name(author))
-        elif action is ModelAction.ROLLBACK:
-            roll_back(project, author_name(author))
+        if action is not ModelAction.LIST:
+            out.result(*_done(project, action, model, to, author_name(author)))
         rows = _model_rows(project)
         lines = [
             f"{'*' if row['served'] else ' '} {row['id']:28s} {row['family']:6s} {row['created']} "
@@ -164,6 +173,25 @@ def models(
         out.result({"models": [row for row, _ in rows], "served": project.rounds.served()}, *lines)
         if not lines:
             out.result({}, "No model yet. Review some tiles, then: phenoai train.")
+
+
+def _done(
+    project: Project, action: ModelAction, model: str | None, to: Path, author: str
+) -> tuple[dict[str, object], str]:
+    from napari_phenoai.loop import models as acts
+
+    if action is ModelAction.ROLLBACK:
+        record = acts.roll_back(project, author)
+        return {}, f"{record.served} serves again."
+    if model is None:
+        raise typer.BadParameter(f"Name the model to {action.value}.")
+    if action is ModelAction.PROMOTE:
+        return {}, f"{acts.promote(project, model, author).served} serves now."
+    if action is ModelAction.EXPORT:
+        place = acts.export_model(project, model, to)
+        return {"exported": str(place)}, f"Copied to {place}."
+    record = acts.import_model(project, Path(model), author)
+    return {"imported": record.model}, f"Imported {record.model}; promote it to let it serve."
 
 
 def review(

@@ -72,7 +72,7 @@ class Reporter:
             return finish(work, show)
 
     def _with_lines(self, work: Work[T], title: str) -> T:
-        shown = [0.0]
+        shown = [time.monotonic()]
 
         def show(progress: Progress) -> None:
             if time.monotonic() - shown[0] < _LINE_SECONDS:

@@ -14,7 +14,7 @@ from napari_phenoai.cli.project_commands import Folder
 if TYPE_CHECKING:
     from napari_phenoai.loop.outcome import SimulationResult
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "result_lines"]
 
 
 class MaskFormat(StrEnum):
@@ -154,10 +154,11 @@ def simulate(
         )
         out.resume = "A simulation starts from the beginning when run again."
         result = out.run(work, "Simulating")
-        out.result(result.model_dump(mode="json"), *_rows(result))
+        out.result(result.model_dump(mode="json"), *result_lines(result))
 
 
-def _rows(result: SimulationResult) -> list[str]:
+def result_lines(result: SimulationResult) -> list[str]:
+    """Return what was found round by round, as lines for people."""
     lines = [" round  tiles  minutes    Dice     IoU  per class"]
     for item in result.rounds:
         classes = ", ".join(f"{name} {_number(dice)}" for name, dice in item.dice_per_class.items())

@@ -13,6 +13,7 @@ import typer
 
 from napari_phenoai.cli.output import Json, reporting
 from napari_phenoai.cli.project_commands import Folder
+from napari_phenoai.cli.result_commands import result_lines
 
 if TYPE_CHECKING:
     from napari_phenoai.core.records import JobRecord
@@ -80,6 +81,7 @@ def demo(
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="How often to train.")] = 3,
     seed: Annotated[int, typer.Option(help="Makes a run repeatable.")] = 0,
+    model: Annotated[str, typer.Option(help="forest or unet.")] = "unet",
     window: Annotated[bool, typer.Option(help="Open napari on the result.")] = True,
     json: Json = False,
 ) -> None:
@@ -87,14 +89,15 @@ def demo(
     from napari_phenoai.loop.demo import run_demo
 
     with reporting(as_json=json) as out:
-        result = out.run(run_demo(folder, data=data, rounds=rounds, seed=seed), "Demo")
-        data_out = result.as_json()
-        lines = [*result.table().splitlines(), f"Report: {result.report}"]
+        out.resume = "A demo starts from the beginning when run again, in a new folder."
+        done = out.run(run_demo(folder, data=data, rounds=rounds, seed=seed, model=model), "Demo")
+        places = {"project": str(done.project), "report": str(done.report)}
+        out.result({**done.result.model_dump(mode="json"), **places}, *result_lines(done.result))
+        out.result({}, f"Project: {done.project}", f"Report: {done.report}")
         if window:
-            picture = _open(result.project, folder / "workbench.png")
-            data_out["screenshot"] = str(picture) if picture else None
-            lines += [f"Picture of the window: {picture}"] if picture else []
-        out.result(data_out, *lines)
+            picture = _open(done.project, folder / "workbench.png")
+            out.result({"screenshot": None if picture is None else str(picture)})
+            out.result({}, *([f"Picture of the window: {picture}"] if picture else []))
 
 
 def _open(project: Path, picture: Path) -> Path | None:

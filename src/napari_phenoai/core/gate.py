@@ -3,11 +3,14 @@
 The rule, on the same held-out tiles for both models:
 
 1. *Not worse*: the candidate's Dice is at least that of the served model; or it is
-   lower by no more than 0.005 and the 95 % interval of the difference reaches 0.
+   lower by no more than 0.005 and the 95 % interval of the difference reaches 0. With
+   fewer than ten tiles, whose interval is too narrow to be trusted, it may be lower by
+   up to 0.01: it has seen more tiles than the served one.
 2. *Not worse on old ground*: on the tiles that were held out already when the served
    model was trained, it is not clearly worse. Clearly worse is a loss of more than
-   0.05, or one of more than 0.01 whose interval lies wholly below 0. So held-out
-   masks that came wrong in the same round cannot carry a wrong model through.
+   0.05, or, on five tiles or more, one of more than 0.01 whose interval lies wholly
+   below 0. So held-out masks that came wrong in the same round cannot carry a wrong
+   model through.
 
 A first model serves in any case; without a measure, a later one may only replace a
 served model that was never measured either.
@@ -31,8 +34,12 @@ __all__ = ["TOLERANCE", "compare"]
 TOLERANCE = 0.005
 """How much lower Dice may be while it still counts as not worse."""
 
+_FEW_TILES = 10
+_TOLERANCE_OF_FEW = 0.01
 _OLD_LOSS = 0.01
 _OLD_LOSS_AT_ONCE = 0.05
+_ENOUGH = 5
+"""Tiles from which the interval of a difference means something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +113,17 @@ def compare(
 def _not_worse(difference: _Difference) -> bool:
     if difference.value >= 0:
         return True
+    if difference.tiles < _FEW_TILES:
+        return difference.value >= -_TOLERANCE_OF_FEW
     return difference.value >= -TOLERANCE and difference.high is not None and difference.high >= 0
 
 
 def _clearly_worse(difference: _Difference) -> bool:
     if difference.value < -_OLD_LOSS_AT_ONCE:
         return True
-    return difference.value < -_OLD_LOSS and difference.high is not None and difference.high < 0
+    if difference.tiles < _ENOUGH or difference.high is None:
+        return False
+    return difference.value < -_OLD_LOSS and difference.high < 0
 
 
 def _difference(

@@ -98,8 +98,10 @@ def fsync_dir(folder: Path) -> None:
         os.close(handle)
 
 
-def make_folder(folder: Path) -> Path:
+def make_folder(folder: Path, *, flush: bool = True) -> Path:
     """Make `folder` and its parents unless they exist, and return it.
+
+    With `flush`, they are on the disk when this returns.
 
     Raises
     ------
@@ -107,8 +109,15 @@ def make_folder(folder: Path) -> Path:
         If the disk does not allow it, or a file is in the way.
     """
     with disk_errors(folder, "made"):
-        folder.mkdir(parents=True, exist_ok=True)
-    return folder
+        missing = []
+        while not folder.is_dir() and folder not in missing:
+            missing.append(folder)
+            folder = folder.parent
+        for part in reversed(missing):
+            part.mkdir(exist_ok=True)
+            if flush:
+                fsync_dir(part.parent)
+    return missing[0] if missing else folder
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -145,8 +154,8 @@ def write_beside(path: Path, data: bytes, *, flush: bool = True) -> None:
         If the disk is full, read-only or gone; the old file is untouched.
     """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}{PARTIAL}")
+    make_folder(path.parent, flush=flush)
     with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with beside.open("xb") as file:
                 file.write(data)

@@ -36,11 +36,12 @@ TEST_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Item:
-    """One image as the simulation uses it, and its truth (class values as a PNG)."""
+    """One image as the simulation uses it, its truth (class values as a PNG), rows and columns."""
 
     image: Path
     truth: Path
     group: str | None
+    shape: tuple[int, int]
 
     def read_truth(self) -> NDArray[np.uint8]:
         """Return the true classes 1..K, 0 where unknown."""
@@ -162,7 +163,7 @@ def _prepared(pair: Pair, coding: Coding, folder: Path, scale: float) -> Item:
         truth = _scaled_truth(truth, shape)
     path = folder / f"{pair.image.stem}.truth.png"
     Image.fromarray(truth).save(path)
-    return Item(image, path, pair.group)
+    return Item(image, path, pair.group, truth.shape[:2])
 
 
 def _write_scaled(path: Path, pixels: NDArray[Any], shape: tuple[int, int]) -> Path:

@@ -1,7 +1,8 @@
-"""Which model serves: loading it, promoting another one, going back."""
+"""Models of a project: loading, promoting, going back, taking them out and in."""
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 from napari_phenoai.core.ids import new_id
@@ -10,12 +11,22 @@ from napari_phenoai.errors import InputError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from napari_phenoai.core.ports import Predictor
-    from napari_phenoai.core.records import Evaluation
+    from napari_phenoai.core.records import Evaluation, ModelCard
+    from napari_phenoai.core.scheme import ClassScheme
     from napari_phenoai.io.project import Project
 
-__all__ = ["evaluation_of", "load_predictor", "promote", "roll_back", "served_before"]
+__all__ = [
+    "evaluation_of",
+    "export_model",
+    "import_model",
+    "load_predictor",
+    "promote",
+    "roll_back",
+    "served_before",
+]
 
 
 def load_predictor(
@@ -93,6 +104,76 @@ def roll_back(project: Project, author: str = "") -> RoundRecord:
         raise InputError("No other model served before this one.", hint=hint)
     card = project.models.verify(earlier)
     return _served_by_hand(project, "rolled back", card.id, project.rounds.served(), author)
+
+
+def export_model(project: Project, model_id: str, destination: Path) -> Path:
+    """Copy a model into the folder `destination` and return its own folder there.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model or its weights are damaged.
+    DiskError
+        If it is there already, or cannot be written.
+    """
+    from napari_phenoai.io.files import disk_errors, make_folder
+
+    card = project.models.verify(model_id)
+    target = make_folder(destination.expanduser()) / card.id
+    with disk_errors(target):
+        shutil.copytree(project.models.folder(card.id), target)
+    return target
+
+
+def import_model(project: Project, folder: Path, author: str = "") -> RoundRecord:
+    """Take over a model that was exported from another project; it does not serve yet.
+
+    Parameters
+    ----------
+    project : Project
+        Open.
+    folder : Path
+        With ``card.json`` and ``weights.safetensors``.
+    author : str
+        Who imports.
+
+    Returns
+    -------
+    RoundRecord
+        The new link of the audit trail; its ``model`` is the imported one.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no sound model, or it is here already.
+    InputError
+        If its classes are not those of the project.
+    """
+    from napari_phenoai.ml.cards import read_card
+    from napari_phenoai.ml.families import load_model
+
+    card = read_card(folder)
+    _check_classes(project.scheme, card)
+    load_model(folder, device="cpu")
+    with project.models.stage() as staged:
+        for path in folder.iterdir():
+            if path.is_file():
+                shutil.copyfile(path, staged / path.name)
+        kept = project.models.commit(staged, card.but(snapshot=None, parent=None))
+    served = project.rounds.served()
+    record = RoundRecord(
+        id=new_id(), kind="imported", model=kept.id, before=served, served=served, author=author
+    )
+    return project.rounds.add(record)
+
+
+def _check_classes(scheme: ClassScheme, card: ModelCard) -> None:
+    ours = dict(zip(scheme.ids, scheme.names, strict=True))
+    theirs = dict(zip(card.class_ids, card.class_names, strict=True))
+    if not set(theirs.items()) <= set(ours.items()):
+        listed = [", ".join(f"{i} {name}" for i, name in c.items()) for c in (theirs, ours)]
+        text = f"The model {card.id} knows the classes {listed[0]}; the project has {listed[1]}."
+        raise InputError(text, hint="Import it into a project with the same classes.")
 
 
 def served_before(rounds: Sequence[RoundRecord]) -> str | None:

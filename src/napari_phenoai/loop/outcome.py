@@ -10,10 +10,14 @@ from napari_phenoai.core.records import Record
 from napari_phenoai.errors import InputError
 from napari_phenoai.loop.annotator import Protocol
 
-__all__ = ["AUTHOR", "Plan", "SimulatedRound", "SimulationResult"]
+__all__ = ["AUTHOR", "SHOWN", "Plan", "SimulatedRound", "SimulationResult"]
 
 AUTHOR = "simulated annotator"
 """Author of the reviews and trainings of a simulation."""
+
+
+SHOWN = frozenset({0, 1, 2})
+"""Positions of the test images that a report shows."""
 
 
 class SimulatedRound(Record):

@@ -12,13 +12,11 @@ from napari_phenoai.core.metrics import confusion, mean_dice
 from napari_phenoai.io.images import open_image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from napari_phenoai.core.scheme import ClassScheme
-    from napari_phenoai.loop.exam import Marks
     from napari_phenoai.loop.material import Item
+    from napari_phenoai.loop.simulation import Simulation
 
 __all__ = ["Picture", "overlaid", "pictures_of"]
 
@@ -43,15 +41,12 @@ class Picture:
     dice_last: float | None
 
 
-def pictures_of(
-    items: Sequence[Item], scheme: ClassScheme, first: Marks, last: Marks
-) -> list[Picture]:
-    """Return a picture of each image whose predictions both exams kept."""
-    both = sorted(set(first.predicted) & set(last.predicted))
-    return [
-        _picture(items[number], scheme, first.predicted[number], last.predicted[number])
-        for number in both
-    ]
+def pictures_of(simulation: Simulation) -> list[Picture]:
+    """Return a picture of each test image whose predictions were kept in every round."""
+    items, scheme = simulation.exam.items, simulation.exam.scheme
+    first, last = simulation.marks[0].predicted, simulation.marks[-1].predicted
+    both = sorted(first.keys() & last.keys())
+    return [_picture(items[number], scheme, first[number], last[number]) for number in both]
 
 
 def overlaid(

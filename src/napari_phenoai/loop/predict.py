@@ -165,6 +165,7 @@ def predict_project(
     model_id: str | None = None,
     images: Sequence[str] | None = None,
     *,
+    regions: Sequence[Tile] = (),
     device: str = "auto",
     precision: str = "auto",
     predictor: Predictor | None = None,
@@ -179,6 +180,9 @@ def predict_project(
         Which model; by default the one that serves.
     images : sequence of str, optional
         Ids or names of images; by default all.
+    regions : sequence of Tile, optional
+        Only the tiles of 512 px that share a pixel with one of them; in place of
+        `images`.
     device, precision : str
         As for `load_predictor`.
     predictor : Predictor, optional
@@ -198,19 +202,23 @@ def predict_project(
     """
     from napari_phenoai.loop.models import load_predictor
 
-    records = [_found(project, name) for name in images] if images else project.images()
-    if not records:
+    wanted: list[tuple[ImageRecord, Tile | None]]
+    wanted = [(project.image(region.image), region) for region in regions]
+    if not wanted:
+        names = images or [record.id for record in project.images()]
+        wanted = [(_found(project, name), None) for name in names]
+    if not wanted:
         hint = "Add some with phenoai add."
         raise InputError(f"The project {project.path} has no images.", hint=hint)
     if predictor is None:
-        yield Progress(0, len(records), "loading the model")
+        yield Progress(0, len(wanted), "loading the model")
         predictor = load_predictor(project, model_id, device=device, precision=precision)
     count = 0
-    for number, record in enumerate(records):
+    for number, (record, region) in enumerate(wanted):
         store = project.predictions(record.id, predictor.card.id)
         source = project.source(record.id)
-        work = _named(predict_image(source, predictor, store, image=record.id), record.name)
-        count += yield from scaled(work, number, number + 1, len(records))
+        work = predict_image(source, predictor, store, image=record.id, region=region)
+        count += yield from scaled(_named(work, record.name), number, number + 1, len(wanted))
     return count
 
 

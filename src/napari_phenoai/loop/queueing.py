@@ -135,7 +135,8 @@ def refresh_queue(
     wanted = roles.count("train")
     chosen = yield from _chosen(project, need, chosen_by, model, count=wanted, rng=rng)
     fresh = _again(need) + _woven(roles, heldout, chosen, chosen_by.name, model)
-    items = _placed(need, fresh, keep)
+    now = _need(project, recheck=False)
+    items = _placed(now, [item for item in fresh if _unchanged(need, now, item)], keep)
     project.ledger.set_queue(_round(project), items)
     return items
 
@@ -225,6 +226,11 @@ def _chosen(
     background = project.scheme.background
     taken = list(need.decided.values())
     return chosen_by.choose(candidates, count, rng, background=background, taken=taken)
+
+
+def _unchanged(before: _Need, now: _Need, item: QueueItem) -> bool:
+    """Tell whether nobody decided about the tile while the queue was being made."""
+    return before.reviews.get(item.tile) == now.reviews.get(item.tile)
 
 
 def _again(need: _Need) -> list[QueueItem]:

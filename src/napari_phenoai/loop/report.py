@@ -161,6 +161,8 @@ def _curves(result: SimulationResult) -> str:
 
 
 def _draw(axes: Axes, result: SimulationResult, at: Sequence[float], label: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     names = list(result.rounds[0].dice_per_class)
     if len(names) > 1:
         for number, name in enumerate(names):
@@ -172,6 +174,7 @@ def _draw(axes: Axes, result: SimulationResult, at: Sequence[float], label: str)
     if result.full_label_dice is not None:
         axes.axhline(result.full_label_dice, color=_GREY, ls="--", lw=1.2, label="all labels")
     axes.set_xlabel(label)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.set_xlim(left=0)
     axes.set_ylim(*_range(result))
     axes.grid(color="#e6e9e6", lw=0.8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -106,7 +106,7 @@ def retrain(
     plan = _planned(project, settings, parent, author)
     with project.models.stage() as folder:
         training = trainer.train(plan.samples, plan.card, settings, folder, origin)
-        card = yield from scaled(_staged(training, "train"), 0, _TRAINED)
+        card = yield from scaled(_staged(training), 0, _TRAINED)
         yield Progress(_TRAINED, 1, "measuring on the held-out tiles", {"stage": "evaluate"})
         candidate = _candidate(folder, card, settings, plan)
         yield Progress(0.95, 1, "measuring the served model", {"stage": "evaluate"})
@@ -142,17 +142,13 @@ def _planned(project: Project, settings: TrainSettings, parent: str | None, auth
     began = time.monotonic()
     snapshot_id, snapshot = take_snapshot(project)
     samples = samples_of(project, snapshot)
-    channels = {sample.pixels.shape[0]: sample.tile.image for sample in samples}
-    if len(channels) > 1:
-        listed = ", ".join(f"{image} has {count}" for count, image in sorted(channels.items()))
-        hint = "Keep images with different channels in different projects."
-        raise InputError(f"The images differ in their channels: {listed}.", hint=hint)
+    _check_alike(samples)
     sizes = {project.image(image).pixel_um for image in {s.tile.image for s in samples}}
     card = ModelCard.model_validate(
         {
             "id": new_id(),
             "family": settings.family,
-            "channels": next(iter(channels)),
+            "channels": samples[0].pixels.shape[0],
             "dtype": str(samples[0].pixels.dtype),
             "class_ids": snapshot.scheme.ids,
             "class_names": snapshot.scheme.names,
@@ -166,11 +162,26 @@ def _planned(project: Project, settings: TrainSettings, parent: str | None, auth
     return _Plan(snapshot_id, snapshot, samples, project.rounds.served(), card, began)
 
 
-def _staged(work: Work[ModelCard], stage: str) -> Work[ModelCard]:
+def _check_alike(samples: Sequence[Sample]) -> None:
+    """Raise unless all images have the same number of channels and type of values."""
+    kinds: dict[str, str] = {}
+    for sample in samples:
+        count, dtype = sample.pixels.shape[0], sample.pixels.dtype
+        kinds.setdefault(f"{count} channel(s) of {dtype}", sample.tile.image)
+    if len(kinds) > 1:
+        listed = ", ".join(f"{image} has {kind}" for kind, image in kinds.items())
+        hint = "Keep images of different kinds in different projects, or convert them first."
+        raise InputError(f"The reviewed images differ: {listed}.", hint=hint)
+
+
+def _staged(work: Work[ModelCard]) -> Work[ModelCard]:
+    """Pass a training on, with its stage named and a progress that never goes back."""
+    done = 0.0
     try:
         while True:
             progress = next(work)
-            yield replace(progress, data={**progress.data, "stage": stage})
+            done = max(done, progress.fraction or 0.0)
+            yield Progress(done, 1, progress.message, {**progress.data, "stage": "train"})
     except StopIteration as end:
         card: ModelCard = end.value
         return card

@@ -18,7 +18,9 @@ from napari_phenoai.core.progress import scaled
 from napari_phenoai.errors import InputError
 from napari_phenoai.io.files import make_folder
 from napari_phenoai.loop.material import prepare
-from napari_phenoai.loop.outcome import Plan, SimulationResult
+from napari_phenoai.loop.outcome import SHOWN, Plan, SimulationResult
+from napari_phenoai.loop.pictures import pictures_of
+from napari_phenoai.loop.report import write_report
 from napari_phenoai.loop.simulation import run
 
 if TYPE_CHECKING:
@@ -82,8 +84,8 @@ def simulate(
     steps_per_round : sequence of int, optional
         Number of weight updates instead of time, one per round; repeatable.
     workdir : Path, optional
-        Where the project ``simulation.phenoai`` is made and kept; by default a
-        temporary folder, removed at the end.
+        Where the project ``simulation.phenoai`` and ``report.html`` are made and kept;
+        by default a temporary folder, removed at the end.
     classes : sequence of str, optional
         Names of the classes, the background first.
     device : str
@@ -107,7 +109,8 @@ def simulate(
     plan = Plan(
         scale=scale, tile=tile, rounds=rounds, tiles_per_round=tiles_per_round, strategy=strategy,
         protocol=protocol, model=model, seed=seed, minutes_per_round=minutes_per_round,
-        steps_per_round=steps_per_round,        device=device, full_label=full_label,
+        steps_per_round=steps_per_round, device=device, full_label=full_label,
+        keep=SHOWN if workdir else frozenset(),
     )  # fmt: skip
     test = _test_folders(test_images, test_masks)
     with _folder(workdir) as folder:
@@ -116,7 +119,9 @@ def simulate(
             scale=scale, binarise=binarise, seed=seed,
         )  # fmt: skip
         material = yield from scaled(work, 0, 0.03)
-        done = yield from scaled(run(material, plan, folder), 0.03, 1)
+        done = yield from scaled(run(material, plan, folder / "simulation.phenoai"), 0.03, 1)
+        if workdir is not None:
+            write_report(folder / "report.html", done.result, pictures_of(done))
     return done.result
 
 

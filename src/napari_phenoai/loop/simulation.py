@@ -28,10 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["Simulation", "run"]
 
 
-def run(material: Material, plan: Plan, folder: Path) -> Work[Simulation]:
-    """Run all rounds of `plan` in a new project ``simulation.phenoai`` in `folder`."""
+def run(material: Material, plan: Plan, path: Path) -> Work[Simulation]:
+    """Run all rounds of `plan` in a new project at `path`."""
     start = time.monotonic()
-    path = folder / "simulation.phenoai"
     with _project(path, material, plan) as project:
         simulation = Simulation(material, plan, project)
         yield from scaled(simulation.fill(), 0, 0.02)
@@ -43,7 +42,7 @@ def run(material: Material, plan: Plan, folder: Path) -> Work[Simulation]:
             yield Progress(begin + width, 1, _sentence(done), data)
         if plan.full_label:
             simulation.full_label_dice = yield from scaled(
-                _fully_labelled(simulation, folder / "full.phenoai"), 0.8, 1
+                _fully_labelled(simulation, path.with_name("full.phenoai")), 0.8, 1
             )
         simulation.seconds = time.monotonic() - start
     return simulation

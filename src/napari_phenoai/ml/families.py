@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_phenoai.errors import InputError, MissingExtraError
 from napari_phenoai.ml.cards import read_card
+from napari_phenoai.ml.loading import avoid_triton
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +82,7 @@ def _check(family: str) -> None:
     if family not in families():
         hint = "Choose " + " or ".join(families()) + "."
         raise InputError(f"There is no model family {family!r}.", hint=hint)
+    avoid_triton()
     missing = [name for name in _TORCH_PACKAGES if find_spec(name) is None]
     if missing:
         hint = 'Install it with: pip install "napari-phenoai[torch]", or use the family forest.'

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_phenoai.core.progress import Progress
+from napari_phenoai.core.progress import Progress, scaled
 from napari_phenoai.ml.cards import check_channels
 from napari_phenoai.ml.features import context_px, feature_count, pixel_features
 from napari_phenoai.ml.heldout import EpochRow, confusions, pooled_dice, write_metrics
@@ -127,14 +127,15 @@ class ForestTrainer:
         classes = len(card.class_ids)
         tiles = targets(samples, card.class_ids, "train", card.channels)
         counts = class_pixels(tiles, classes).sum(axis=0)
-        table = yield from gather(tiles, quotas(counts, recipe.pixels, recipe.balance), rng)
+        shares = quotas(counts, recipe.pixels, recipe.balance)
+        table = yield from scaled(gather(tiles, shares, rng), 0.0, 0.4)
         table = _without_doubtful(table, tiles, recipe, settings.seed)
-        watched = yield from _watched(samples, card, rng)
+        watched = yield from scaled(_watched(samples, card, rng), 0.4, 0.5)
         growing = _Growth(recipe, settings.seed, classes, table, watched)
-        trees, rows = yield from growing.run(start)
+        trees, rows = yield from scaled(growing.run(start), 0.5, 1.0)
         write_weights(folder, trees.arrays())
         write_metrics(folder, rows)
-        yield Progress(1, 1, "weights written", {"stage": "train"})
+        yield Progress(1, 1, "weights written", {"stage": "save"})
         return card.but(
             encoder=None,
             context_px=context_px(),

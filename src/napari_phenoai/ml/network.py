@@ -6,7 +6,6 @@ import warnings
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
 
 from napari_phenoai.errors import InputError, ModelError
 from napari_phenoai.ml.weights import read_weights, write_weights
@@ -15,44 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["DetailUnet", "build", "inherit", "load", "save"]
+    from torch import nn
+
+__all__ = ["build", "inherit", "load", "save"]
 
 
-class DetailUnet(nn.Module):
-    """A U-Net of smp with a thin path at full resolution beside it.
-
-    Most encoders halve the image at once, and the last stage of the decoder sees
-    no full-resolution features; thin leaves and roots suffer. Two convolutions on
-    the image itself join the decoder's output before the last layer.
-    """
-
-    def __init__(
-        self, unet: nn.Module, channels: int, classes: int, *, width: int, detail: int
-    ) -> None:
-        super().__init__()
-        self.encoder = unet.get_submodule("encoder")
-        self.decoder = unet.get_submodule("decoder")
-        self.detail = nn.Sequential(*_convolved(channels, detail), *_convolved(detail, detail))
-        head = nn.Conv2d(width + detail, classes, 3, padding=1)
-        self.segmentation_head = nn.Sequential(head)
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return the scores ``(n, k, y, x)`` of normalised `pixels` ``(n, c, y, x)``."""
-        coarse = self.decoder(self.encoder(pixels))
-        scores: torch.Tensor = self.segmentation_head(
-            torch.cat([coarse, self.detail(pixels)], dim=1)
-        )
-        return scores
-
-
-def _convolved(channels: int, width: int) -> list[nn.Module]:
-    convolution = nn.Conv2d(channels, width, 3, padding=1, bias=False)
-    return [convolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
-
-
-def build(
-    encoder: str, channels: int, classes: int, decoder: Sequence[int], detail: int
-) -> nn.Module:
+def build(encoder: str, channels: int, classes: int, decoder: Sequence[int]) -> nn.Module:
     """Return a U-Net with random weights.
 
     Raises
@@ -75,8 +42,6 @@ def build(
     except (KeyError, RuntimeError, ValueError) as error:
         hint = "Choose resnet18, resnet34, mobilenet_v2, efficientnet-b0 or another one of smp."
         raise InputError(f"There is no encoder {encoder!r}.", hint=hint) from error
-    if detail:
-        return DetailUnet(network, channels, classes, width=decoder[-1], detail=detail)
     return network
 
 

@@ -43,7 +43,7 @@ def pretrained_encoder(network: nn.Module, encoder: str, channels: int) -> Work[
     while thread.is_alive() and waited < _FETCH_SECONDS:
         thread.join(0.25)
         waited += 0.25
-        yield Progress(0, None, "looking for pretrained weights", {"stage": "weights"})
+        yield Progress(0, 1, "looking for pretrained weights", {"stage": "weights"})
     if not fetched:
         return False
     network.get_submodule("encoder").load_state_dict(fetched[0])

@@ -71,7 +71,6 @@ class Recipe:
     noise: float = 0.15
     encoder_rate: float = 0.3
     decoder: tuple[int, ...] = (256, 128, 64, 32, 16)
-    detail: int = 16
     flips_at_prediction: bool = False
 
 

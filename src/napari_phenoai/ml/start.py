@@ -10,7 +10,7 @@ from napari_phenoai.ml.cards import read_card
 from napari_phenoai.ml.network import build, inherit
 from napari_phenoai.ml.normalise import Statistics
 from napari_phenoai.ml.pretrained import pretrained_encoder
-from napari_phenoai.ml.unet import shape_of
+from napari_phenoai.ml.unet import decoder_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,6 @@ class Start:
     network: nn.Module
     encoder: str
     decoder: tuple[int, ...]
-    detail: int
     statistics: Statistics
     origin: str
     warm: bool
@@ -47,13 +46,13 @@ def fresh(
 ) -> Work[Start]:
     """Return a new network, with a pretrained encoder where wanted and within reach."""
     encoder = settings.encoder
-    network = build(encoder, card.channels, len(card.class_ids), recipe.decoder, recipe.detail)
+    network = build(encoder, card.channels, len(card.class_ids), recipe.decoder)
     origin, warm = "from scratch", False
     if settings.pretrained:
         warm = yield from pretrained_encoder(network, encoder, card.channels)
         missing = "from scratch: no pretrained weights within reach"
         origin = "encoder pretrained on ImageNet" if warm else missing
-    return Start(network, encoder, recipe.decoder, recipe.detail, measured, origin, warm)
+    return Start(network, encoder, recipe.decoder, measured, origin, warm)
 
 
 def inherited(card: ModelCard, measured: Statistics, parent: Path) -> Start:
@@ -71,8 +70,8 @@ def inherited(card: ModelCard, measured: Statistics, parent: Path) -> Start:
     if old.family != "unet" or old.encoder is None:
         hint = "Train from scratch, or choose a model of the family unet."
         raise ModelError(f"Model {old.id} is a {old.family}: nothing to go on from.", hint=hint)
-    decoder, detail = shape_of(old)
-    network = build(old.encoder, card.channels, len(card.class_ids), decoder, detail)
+    decoder = decoder_of(old)
+    network = build(old.encoder, card.channels, len(card.class_ids), decoder)
     there = {class_id: index for index, class_id in enumerate(old.class_ids)}
     rows = {here: there[i] for here, i in enumerate(card.class_ids) if i in there}
     inherit(network, parent, rows)
@@ -83,4 +82,4 @@ def inherited(card: ModelCard, measured: Statistics, parent: Path) -> Start:
         origin += f", input made anew for {card.channels} instead of {old.channels} channels"
     else:
         measured = Statistics(old.mean, old.std)
-    return Start(network, old.encoder, decoder, detail, measured, origin, warm=True)
+    return Start(network, old.encoder, decoder, measured, origin, warm=True)

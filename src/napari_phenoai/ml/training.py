@@ -87,6 +87,7 @@ class Training:
     groups: list[dict[str, object]]
     seed: int = 0
     pieces: int = 1
+    done: float = 0.0
     notes: list[str] = field(default_factory=list)
 
     def run(self) -> Work[Outcome]:
@@ -105,19 +106,19 @@ class Training:
         average = copy.deepcopy(self.network).eval()
         watch, rows, kept = Watch(self.seed), [], average.state_dict()
         start, step, epoch, losses = time.monotonic(), 0, 0, []
-        done, marks = 0.0, np.arange(1, recipe.epochs + 1) / recipe.epochs
-        while done < 1:
-            rate = recipe.learning_rate * rate_factor(done, recipe.warm_up)
+        marks = np.arange(1, recipe.epochs + 1) / recipe.epochs
+        while self.done < 1:
+            rate = recipe.learning_rate * rate_factor(self.done, recipe.warm_up)
             for group in optimiser.param_groups:
                 group["lr"] = rate * group["share"]
             losses.append((yield from self._step(optimiser, scaler)))
             step += 1
             _follow(average, self.network, min(recipe.ema_decay, (1 + step) / (10 + step)))
             seconds = time.monotonic() - start
-            done = max(step / recipe.steps, seconds / (60 * recipe.minutes))
+            self.done = min(1.0, max(step / recipe.steps, seconds / (60 * recipe.minutes)))
             data = {"stage": "train", "epoch": epoch + 1, "step": step, "loss": losses[-1]}
-            yield Progress(min(done, 1.0), 1.0, f"step {step}", data)
-            if done < marks[min(epoch, len(marks) - 1)] and done < 1:
+            yield Progress(self.done, 1.0, f"step {step}", data)
+            if self.done < marks[epoch]:
                 continue
             epoch += 1
             heldout = yield from self._look(average)
@@ -136,7 +137,7 @@ class Training:
             )
             rows.append(row)
             losses = []
-            yield _report(row, min(done, 1.0))
+            yield _report(row, self.done)
         return Outcome(kept, tuple(rows), watch.kept_epoch, tuple(self.notes))
 
     def _step(self, optimiser: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> Work[float]:
@@ -159,7 +160,7 @@ class Training:
         size = -(-count // self.pieces)
         note = f"memory ran out: {size} crops at a time instead of {count}"
         self.notes.append(note)
-        return Progress(0, None, note, {"stage": "memory", "batch": size})
+        return Progress(self.done, 1.0, note, {"stage": "memory", "batch": size})
 
     def _update(
         self, batch: Batch, optimiser: torch.optim.Optimizer, scaler: torch.amp.GradScaler
@@ -197,7 +198,7 @@ class Training:
             truth, found = batch.target.cpu().numpy(), found.cpu().numpy()
             k = batch.checked.shape[1]
             counts += [confusions(t, f, k) for t, f in zip(truth, found, strict=True)]
-            yield Progress(0, None, "held-out tiles", {"stage": "check"})
+            yield Progress(self.done, 1.0, "held-out tiles", {"stage": "check"})
         tiles = np.array(counts)
         return _Look(float(np.mean(losses)), pooled_dice(tiles.sum(axis=0)), tiles)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_phenoai.core.records import ModelCard
     from napari_phenoai.ml.device import Compute
 
-__all__ = ["CONTEXT_PX", "UnetPredictor", "load_unet", "padded", "shape_of"]
+__all__ = ["CONTEXT_PX", "UnetPredictor", "decoder_of", "load_unet", "padded"]
 
 CONTEXT_PX = 64
 """Pixels round a tile that its prediction looks at."""
@@ -123,21 +123,16 @@ def load_unet(folder: Path, card: ModelCard, device: str, precision: str) -> Une
     """Return the network of `card` with the weights in `folder`."""
     compute = choose(device, precision)
     network = networks.build(
-        card.encoder or "resnet18", card.channels, len(card.class_ids), *shape_of(card)
+        card.encoder or "resnet18", card.channels, len(card.class_ids), decoder_of(card)
     )
     networks.load(network, folder)
     return UnetPredictor(network, card, compute)
 
 
-def shape_of(card: ModelCard) -> tuple[tuple[int, ...], int]:
-    """Return the widths of decoder (coarsest first) and detail path that `card` names."""
+def decoder_of(card: ModelCard) -> tuple[int, ...]:
+    """Return the widths of the decoder of `card`, coarsest first."""
     widths = card.settings.get("decoder", Recipe().decoder)
-    detail = card.settings.get("detail", 0)
-    if (
-        not isinstance(detail, int)
-        or not isinstance(widths, list | tuple)
-        or not all(isinstance(w, int) for w in widths)
-    ):
+    if not isinstance(widths, list | tuple) or not all(isinstance(w, int) for w in widths):
         hint = "Copy the whole model folder again, or choose another model."
         raise ModelError(f"The card of model {card.id} has decoder = {widths!r}.", hint=hint)
-    return tuple(widths), detail
+    return tuple(widths)

@@ -83,8 +83,9 @@ class UnetTrainer:
             start = yield from fresh(card, settings, recipe, measured)
         else:
             start = inherited(card, measured, parent)
-        recipe = replace(recipe, decoder=start.decoder, detail=start.detail)
-        watched = targets(samples, card.class_ids, "heldout", card.channels)[:_WATCHED]
+        recipe = replace(recipe, decoder=start.decoder)
+        watched = targets(samples, card.class_ids, "heldout", card.channels)
+        watched = watched[:: max(1, len(watched) // _WATCHED)]
         training = _training(start, tiles, watched, recipe, compute, seed=settings.seed)
         outcome = yield from training.run()
         start.network.load_state_dict(outcome.state)

@@ -28,7 +28,6 @@ LayerData = tuple[Any, ...]
 Reader = Callable[[str], list[LayerData]]
 
 _NO_LAYERS: list[LayerData] = [(None,)]
-_CHUNK_PX = 1024
 
 
 def folder_reader(path: str | list[str]) -> Reader | None:
@@ -67,8 +66,7 @@ def image_layer(source: ImageSource, name: str) -> LayerData:
     import dask.array as da
 
     colour = is_colour(source)
-    chunks = (1, -1 if colour else 1, _CHUNK_PX, _CHUNK_PX)
-    levels = [da.from_array(level, chunks=chunks, asarray=False) for level in source.levels]
+    levels = [da.asarray(level) for level in source.levels]
     options: dict[str, Any] = {"name": name, "rgb": colour}
     if colour:
         levels = [da.moveaxis(level[:, :3], 1, -1) for level in levels]

@@ -56,7 +56,7 @@ class Actions:
             "class_after": partial(tools.step_class, 1),
             "outline": lambda: layers.set_outline(not layers.outline),
             "hide": lambda: layers.set_hidden(not layers.hidden),
-            "prediction": lambda: layers.show("prediction", not layers.shows("prediction")),
+            "prediction": partial(self.toggle, "prediction"),
             "zoom": layers.zoom_to_tile,
             "train": self._session.train_next,
             "help": self.help_wanted.emit,
@@ -66,6 +66,10 @@ class Actions:
         for number in range(1, 10):
             actions[f"class_{number}"] = partial(tools.choose_nth_class, number)
         return actions
+
+    def toggle(self, overlay: str) -> None:
+        """Show an overlay, or hide it."""
+        self._layers.show(overlay, visible=not self._layers.shows(overlay))
 
     def accept(self) -> None:
         """Accept the tile, or close the polygon that is being drawn."""

@@ -22,6 +22,10 @@ def _nothing(_: object) -> None:
     return
 
 
+def _no_work() -> None:
+    return
+
+
 class Background:
     """Runs functions in named lanes, each one thread, each strictly in order.
 
@@ -76,6 +80,20 @@ class Background:
             self._answered.emit(answer)
 
         self._lanes[lane].submit(attempt)
+
+    def drain(self, then: Callable[[], object]) -> None:
+        """Call `then`, on the main thread, when all lanes have done what they were given."""
+        left = set(self._lanes)
+
+        def passed(lane: str) -> None:
+            left.discard(lane)
+            if not left:
+                then()
+
+        if not left:
+            then()
+        for lane in list(left):
+            self.do(lane, _no_work, then=lambda _, lane=lane: passed(lane))
 
     def shutdown(self) -> None:
         """Let every lane finish what it was given, then stop the threads."""

@@ -121,10 +121,10 @@ class BenchPage(QWidget):
         )
         self.tools.chosen.connect(bench.tools.choose)
         self.tools.sized.connect(bench.tools.set_size)
-        self.paint_only.toggled.connect(session.set_paint_only)
+        self.paint_only.toggled.connect(self._set_paint_only)
         self.view.switched.connect(self._switch)
         self.view.faded.connect(bench.layers.set_opacity)
-        self.note.entered.connect(self._set_note)
+        self.note.textEdited.connect(self._set_note)
 
     # --- answers
 
@@ -133,6 +133,7 @@ class BenchPage(QWidget):
         if project is not None:
             self.classes.set_scheme(project.scheme)
             self.classes.show_chosen(self.bench.tools.class_id)
+            self.paint_only.setChecked(self.bench.session.paint_only)
         self._on_status()
 
     def _on_current(self) -> None:
@@ -140,7 +141,7 @@ class BenchPage(QWidget):
         self.why.setVisible(item is not None)
         if item is not None:
             self.why.show_reason(item.reason, item.score, item.role)
-        self.decisions.set_ready(desk is not None)
+        self.decisions.set_ready(ready=desk is not None)
         self.note.setText(desk.note if desk is not None else "")
         self.note.setEnabled(desk is not None)
         self._on_edited()
@@ -181,7 +182,11 @@ class BenchPage(QWidget):
         elif name == "hidden":
             layers.set_hidden(on)
         else:
-            layers.show(name, on)
+            layers.show(name, visible=on)
+
+    def _set_paint_only(self, paint_only: bool) -> None:
+        self.bench.session.set_paint_only(paint_only)
+        self.bench.layers.show("prediction", visible=paint_only)
 
     def _set_note(self, note: str) -> None:
         desk = self.bench.session.desk

@@ -162,8 +162,16 @@ def open_desk(
 
     The mask starts from, in this order: the draft that was left, what people
     decided about the tile, the prediction (or nothing in `paint_only`).
+
+    Raises
+    ------
+    ImageError
+        If the pixels cannot be read, whether a model needs them or not.
+    ModelError
+        If the model does not fit the image.
     """
     tile = item.where
+    project.source(tile.image).read(tile)
     proposal = propose(project, tile, predictor)
     uncertainty = None
     if proposal.probabilities is not None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_phenoai.ui.blocks import BlockReader
 from napari_phenoai.ui.overlays import Overlays, open_overlays
 from napari_phenoai.ui.picture import Picture, open_picture
-from napari_phenoai.ui.pyramid import BlockReader
 
 if TYPE_CHECKING:
     from napari_phenoai.core.geometry import Tile
@@ -75,6 +75,7 @@ class Gallery:
         self._background = background
         self._reader = BlockReader()
         self._scenes: OrderedDict[_Question, Scene] = OrderedDict()
+        self._pictures: dict[tuple[str, int], Picture] = {}
         self._asked: dict[_Question, list[Tile]] = {}
         self._closed = False
 
@@ -91,7 +92,7 @@ class Gallery:
             self._asked[question] = [tile]
             self._background.do(
                 "pictures",
-                partial(self._open, question),
+                partial(self._open, question, self._pictures.get((tile.image, tile.z))),
                 then=partial(self._on_open, question),
                 otherwise=partial(self._on_error, question),
             )
@@ -101,11 +102,12 @@ class Gallery:
         """Stop reading; answers that are still under way are dropped."""
         self._closed = True
         self._scenes.clear()
+        self._pictures.clear()
         self._background.do("pictures", self._reader.shutdown)
 
-    def _open(self, question: _Question) -> Scene:
+    def _open(self, question: _Question, picture: Picture | None) -> Scene:
         where = (self.project, question.image, question.z)
-        picture = open_picture(*where, self._reader)
+        picture = picture or open_picture(*where, self._reader)
         overlays = open_overlays(*where, question.model, self._reader)
         return Scene(picture, overlays, question.model)
 
@@ -116,6 +118,8 @@ class Gallery:
         self._scenes[question] = scene
         while len(self._scenes) > _AT_HAND:
             self._scenes.popitem(last=False)
+        pictures = [known.picture for known in self._scenes.values()]
+        self._pictures = {(picture.image, picture.z): picture for picture in pictures}
         for tile in tiles:
             scene.fetch(tile)
         self.ready.emit(scene)

@@ -34,6 +34,7 @@ class JobWatch:
         self._began = time.monotonic()
         self._data: deque[Mapping[str, object]] = deque()
         job.progressed.connect(self._hear)
+        self._hear(job.progress)
 
     @property
     def words(self) -> str:

@@ -52,6 +52,10 @@ class JobBook:
         for job in list(self.jobs):
             job.cancel()
 
+    def uses(self, project: Project) -> bool:
+        """Whether a job of `project` runs."""
+        return any(self._projects.get(job.id) is project for job in self.jobs)
+
     def _on_ended(self, job: Job[Any]) -> None:
         if job not in self.jobs:
             return

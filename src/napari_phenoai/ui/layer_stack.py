@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image, Labels
 from napari.layers._multiscale_data import MultiScaleData
 from napari.utils.colormaps import DirectLabelColormap
@@ -65,11 +66,12 @@ class LayerStack:
                 self.viewer.layers.move(self.viewer.layers.index(layer), at)
         for layer, channel in zip(self.images, picture.channels, strict=True):
             layer.data = MultiScaleData(channel.pyramid.levels)
-            layer.scale = (picture.scale, picture.scale)
-            layer.name = channel.name
-            layer.contrast_limits_range = _wider(channel.limits, layer.contrast_limits)
-            layer.contrast_limits = channel.limits
-            layer.contrast_limits_range = channel.limits
+            _set(layer, "scale", (picture.scale, picture.scale))
+            _set(layer, "name", channel.name)
+            if tuple(layer.contrast_limits) != channel.limits:
+                layer.contrast_limits_range = _wider(channel.limits, layer.contrast_limits)
+                layer.contrast_limits = channel.limits
+                layer.contrast_limits_range = channel.limits
 
     def show_overlays(self, overlays: Overlays, scale: float) -> None:
         """Show `overlays` in place of the former ones."""
@@ -81,12 +83,13 @@ class LayerStack:
                     f"PhenoAI {name}", MultiScaleData(pyramid.levels)
                 )
             layer.data = MultiScaleData(pyramid.levels)
-            layer.scale = (scale, scale)
+            _set(layer, "scale", (scale, scale))
 
     def refresh_overlays(self) -> None:
         """Draw the overlays anew, after other pixels were laid in."""
         for layer in self.overlays.values():
-            layer.refresh(extent=False)
+            if layer.visible:
+                layer.refresh(extent=False)
 
     def show_tile(self, desk: Desk, scale: float) -> Labels:
         """Lay the tile of `desk` on top, to be painted; its undo history is empty."""
@@ -96,9 +99,9 @@ class LayerStack:
         if layer.data is not desk.labels:
             layer.data = desk.labels
         layer._reset_history()  # noqa: SLF001 - else undo would paint the last tile into this one
-        layer.scale = (scale, scale)
-        layer.translate = (desk.tile.y * scale, desk.tile.x * scale)
-        layer.refresh()
+        _set(layer, "scale", (scale, scale))
+        _set(layer, "translate", (desk.tile.y * scale, desk.tile.x * scale))
+        layer.refresh(extent=False)
         return layer
 
     def hide_tile(self) -> None:
@@ -134,12 +137,13 @@ class LayerStack:
             if isinstance(layer, Labels):
                 alpha = background_alpha if layer is self.tile else 0.0
                 _colour(layer, scheme, alpha)
-                layer.opacity = opacity
-                layer.contour = 2 if outline or layer is self.overlays.get("prediction") else 0
+                outlined = outline or layer is self.overlays.get("prediction")
+                _set(layer, "opacity", opacity)
+                _set(layer, "contour", 2 if outlined else 0)
         for name, overlay in self.overlays.items():
-            overlay.visible = self.wanted[name] and not hidden
+            _set(overlay, "visible", self.wanted[name] and not hidden)
         if self.tile is not None:
-            self.tile.visible = not hidden
+            _set(self.tile, "visible", not hidden)
 
     def clear(self) -> None:
         """Take all layers away."""
@@ -204,6 +208,12 @@ def _colour(layer: Labels, scheme: ClassScheme, background_alpha: float) -> None
     if layer.metadata.get("colours") != colours:
         layer.metadata["colours"] = colours
         layer.colormap = DirectLabelColormap(color_dict=colours)
+
+
+def _set(layer: Image | Labels, name: str, value: Any) -> None:
+    """Set a property of `layer` where it differs: setting it draws the layer anew."""
+    if not np.array_equal(getattr(layer, name), value):
+        setattr(layer, name, value)
 
 
 def _wider(one: tuple[float, float], other: list[float]) -> tuple[float, float]:

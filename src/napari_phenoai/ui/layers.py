@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["TileLayers"]
 
 _CONTEXT = 1.6
+_log = logging.getLogger(__name__)
 
 
 class TileLayers:
@@ -63,12 +65,14 @@ class TileLayers:
         self._scene: Scene | None = None
         self._placed: str | None = None
         self._seen: NDArray[np.uint8] | None = None
+        self._heard: Labels | None = None
         self._links: list[tuple[SignalInstance, Callable[..., None]]] = [
             (session.project_changed, self._on_project),
             (session.current_changed, self._on_current),
             (session.desk_changed, self._on_desk),
             (session.review_saved, self._on_saved),
             (session.standing_changed, self._on_standing),
+            (session.jobs_changed, self._on_jobs),
         ]
         for signal, slot in self._links:
             signal.connect(slot)
@@ -98,7 +102,7 @@ class TileLayers:
         self.opacity = opacity
         self._restyle()
 
-    def show(self, name: str, visible: bool) -> None:
+    def show(self, name: str, *, visible: bool) -> None:
         """Show or hide the overlay ``labels``, ``prediction`` or ``uncertainty``."""
         self.stack.wanted[name] = visible
         self._restyle()
@@ -139,7 +143,7 @@ class TileLayers:
             self._clear()
             self._gallery = Gallery(project, self.session.background)
             self._gallery.ready.connect(self._on_scene)
-            self._gallery.failed.connect(self.session.complain)
+            self._gallery.failed.connect(self._on_no_scene)
             self._on_current()
         self._restyle()
 
@@ -151,6 +155,8 @@ class TileLayers:
         scene = self._gallery.want(item.where, self._model)
         if scene is not None:
             self._show_scene(scene)
+            if self.session.desk is None:
+                self.zoom_to_tile()
         for coming in self.session.upcoming()[:2]:
             self._gallery.want(coming.where, self._model)
 
@@ -158,10 +164,16 @@ class TileLayers:
         item = self.session.current
         if item is not None and scene.shows(item.where) and scene.model == self._model:
             self._show_scene(scene)
+            self._on_desk()
+
+    def _on_no_scene(self, error: Exception) -> None:
+        """Log why an image cannot be shown; reading its tile tells people."""
+        _log.warning("An image cannot be shown.", exc_info=error)
 
     def _on_standing(self) -> None:
         if self._scene is not None and self._scene.model != self._model:
             self._on_current()
+            self._on_desk()
 
     def _on_desk(self) -> None:
         desk = self.session.desk
@@ -175,6 +187,12 @@ class TileLayers:
             self._scene.overlays.labels.forget(review.tile)
             self._refresher.soon(self.stack.overlays.get("labels"))
 
+    def _on_jobs(self) -> None:
+        if self._scene is not None:
+            for name in ("prediction", "uncertainty"):
+                self._scene.overlays.named()[name].forget()
+                self._refresher.soon(self.stack.overlays.get(name))
+
     def _on_mouse(self, *_: Any) -> None:
         if self.session.reviewing is not None:
             self.session.reviewing.touch()
@@ -187,18 +205,16 @@ class TileLayers:
     # --- putting things on the canvas
 
     def _show_scene(self, scene: Scene) -> None:
-        if scene is not self._scene:
-            self._scene = scene
+        if scene is self._scene:
+            return
+        former, self._scene = self._scene, scene
+        if former is None or former.picture is not scene.picture:
             self.stack.show_picture(scene.picture)
-            self.stack.show_overlays(scene.overlays, scene.picture.scale)
-            pairs = zip(scene.picture.channels, self.stack.images, strict=True)
-            for channel, layer in pairs:
-                self._refresher.watch(channel.pyramid, layer)
-            for name, pyramid in scene.overlays.named().items():
-                self._refresher.watch(pyramid, self.stack.overlays[name])
-        self._on_desk()
-        if self.session.desk is None:
-            self.zoom_to_tile()
+        self.stack.show_overlays(scene.overlays, scene.picture.scale)
+        for channel, layer in zip(scene.picture.channels, self.stack.images, strict=True):
+            self._refresher.watch(channel.pyramid, layer)
+        for name, pyramid in scene.overlays.named().items():
+            self._refresher.watch(pyramid, self.stack.overlays[name])
 
     def _place(self, desk: Desk) -> None:
         scene = self._scene
@@ -206,10 +222,13 @@ class TileLayers:
             return
         moved = self._placed != desk.tile.key
         self._placed = desk.tile.key
+        self.hidden = self.hidden and not moved
         layer = self.stack.show_tile(desk, scene.picture.scale)
         self._seen = desk.labels.copy()
-        layer.events.paint.connect(self._on_paint)
-        layer.events.set_data.connect(self._on_paint)
+        if layer is not self._heard:
+            layer.events.paint.connect(self._on_paint)
+            layer.events.set_data.connect(self._on_paint)
+            self._heard = layer
         scene.overlays.put_on_desk(desk)
         self._restyle()
         self.stack.refresh_overlays()

@@ -14,7 +14,7 @@ from napari_phenoai.errors import JobError
 from napari_phenoai.jobs.job import Job, JobState
 from napari_phenoai.jobs.process import process_work
 from napari_phenoai.loop.child import command
-from napari_phenoai.loop.models import load_predictor
+from napari_phenoai.ui.quiet import load_quietly
 from napari_phenoai.ui.standing import Standing, next_family
 
 if TYPE_CHECKING:
@@ -100,9 +100,9 @@ class Learner:
             return
         self._background.do(
             "tiles",
-            partial(load_predictor, self.project, standing.served.id, device=self.device),
+            partial(load_quietly, self.project, standing.served.id, self.device),
             then=self._on_loaded,
-            otherwise=self.failed.emit,
+            otherwise=self._on_not_loaded,
         )
 
     def train(self, settings: TrainSettings) -> None:
@@ -155,6 +155,11 @@ class Learner:
     def _on_loaded(self, predictor: Predictor) -> None:
         if not self._closed:
             self.loaded.emit(predictor)
+
+    def _on_not_loaded(self, error: Exception) -> None:
+        if not self._closed:
+            self.failed.emit(error)
+            self.loaded.emit(None)
 
     def _on_ended(self, job: Job[RoundRecord]) -> None:
         self.training = None

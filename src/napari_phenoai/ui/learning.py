@@ -157,10 +157,16 @@ class LearningDock(SessionDock):
             self.truth.setText(_NO_PROJECT)
             return
         learner = self.session.learner
-        auto = learner is not None and learner.auto
-        self.train_box.set_auto(auto=auto, after=project.spec.train_after)
+        if learner is not None:
+            listen(self, learner.auto_changed, self._on_auto)
+            self._on_auto(learner.auto)
         self._on_jobs()
         self._read()
+
+    def _on_auto(self, auto: bool) -> None:
+        project = self.session.project
+        if project is not None:
+            self.train_box.set_auto(auto=auto, after=project.spec.train_after)
 
     def _on_standing(self) -> None:
         standing = self.session.standing

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_phenoai.io.project import Project
+    from napari_phenoai.ui.blocks import BlockReader
     from napari_phenoai.ui.desk import Desk
-    from napari_phenoai.ui.pyramid import BlockReader
 
 __all__ = ["Overlays", "open_overlays"]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari_phenoai.core.ports import ImageSource
     from napari_phenoai.io.project import Project
-    from napari_phenoai.ui.pyramid import BlockReader
+    from napari_phenoai.ui.blocks import BlockReader
 
 __all__ = ["Picture", "PictureChannel", "is_colour", "open_picture", "read_lazily"]
 
@@ -87,7 +87,8 @@ def open_picture(project: Project, image: str, z: int, reader: BlockReader) -> P
     limits = _limits(levels[-1], z, count, source.dtype)
     if colour:
         white = (float(min(low for low, _ in limits)), float(max(high for _, high in limits)))
-        channels = [_colour_channel(record.name, levels, z, source.dtype, white, reader)]
+        pyramid = _colour_pyramid(levels, z, reader, white)
+        channels = [PictureChannel(record.name, pyramid, (0, 255), "gray", visible=True)]
     else:
         names = source.channels if len(source.channels) == count else ("",) * count
         channels = [
@@ -121,22 +122,17 @@ def _plain_channel(
     return PictureChannel(name, pyramid, (0, 1), "gray", visible=True)
 
 
-def _colour_channel(
-    name: str,
-    levels: Sequence[Any],
-    z: int,
-    dtype: np.dtype[Any],
-    limits: tuple[float, float],
-    reader: BlockReader,
-) -> PictureChannel:
-    convert = partial(_to_bytes, limits=limits) if dtype != np.uint8 else _unchanged
+def _colour_pyramid(
+    levels: Sequence[Any], z: int, reader: BlockReader, limits: tuple[float, float]
+) -> PatientPyramid:
+    plain = levels[0].dtype == np.uint8
+    convert = _unchanged if plain else partial(_to_bytes, limits=limits)
 
     def read(level: int, rows: slice, columns: slice) -> NDArray[Any]:
         pixels = read_lazily(levels[level], z, slice(0, 3), rows, columns)
         return convert(np.moveaxis(pixels, 0, -1))
 
-    pyramid = PatientPyramid(_planes(levels), np.dtype(np.uint8), read, reader, samples=3)
-    return PictureChannel(name, pyramid, (0, 255), "gray", visible=True)
+    return PatientPyramid(_planes(levels), np.dtype(np.uint8), read, reader, samples=3)
 
 
 def _planes(levels: Sequence[Any]) -> list[tuple[int, int]]:

@@ -16,6 +16,8 @@ from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 from qtpy.QtGui import QImage, QPainter
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from napari_phenoai.ui.quiet import quietly
+
 if TYPE_CHECKING:
     from qtpy.QtGui import QMouseEvent, QPaintEvent, QResizeEvent
 
@@ -43,9 +45,10 @@ class Rendered:
 
 def load_plotting() -> None:
     """Import what drawing needs; takes a second, so call it in a thread."""
-    import matplotlib.backends.backend_agg
-    import matplotlib.figure
-    import matplotlib.font_manager  # noqa: F401
+    with quietly():
+        import matplotlib.backends.backend_agg
+        import matplotlib.figure
+        import matplotlib.font_manager  # noqa: F401
 
 
 def render(drawing: Drawing, style: Style, width: int, height: int, ratio: float) -> Rendered:

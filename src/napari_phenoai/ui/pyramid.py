@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -13,60 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
+from napari_phenoai.ui.blocks import BLOCK_PX, Window, overlap
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from napari_phenoai.core.geometry import Tile
+    from napari_phenoai.ui.blocks import BlockReader
 
-__all__ = ["BlockReader", "PatientLevel", "PatientPyramid"]
+__all__ = ["PatientLevel", "PatientPyramid"]
 
-_BLOCK_PX = 512
 _MEMORY_BYTES = 256 * 2**20
 
 _Key = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class _Window:
-    """A half-open rectangle at one level."""
-
-    y0: int
-    y1: int
-    x0: int
-    x1: int
-
-    def blocks(self) -> Iterator[tuple[int, int]]:
-        """Yield row and column of every block that the rectangle touches."""
-        for row in range(self.y0 // _BLOCK_PX, -(-self.y1 // _BLOCK_PX)):
-            for column in range(self.x0 // _BLOCK_PX, -(-self.x1 // _BLOCK_PX)):
-                yield row, column
-
-
-class BlockReader:
-    """Threads that read blocks, the last one asked for first."""
-
-    def __init__(self, threads: int = 2) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="phenoai-blocks")
-        self._stack: list[Callable[[], None]] = []
-
-    def ask(self, read: Callable[[], None]) -> None:
-        """Run `read` in a thread, before everything that was asked for earlier."""
-        self._stack.append(read)
-        self._pool.submit(self._next)
-
-    def shutdown(self) -> None:
-        """Stop the threads after the reads that have begun."""
-        self._stack.clear()
-        self._pool.shutdown(wait=True)
-
-    def _next(self) -> None:
-        try:
-            read = self._stack.pop()
-        except IndexError:
-            return
-        read()
 
 
 class PatientPyramid:
@@ -149,7 +108,7 @@ class PatientPyramid:
         height, width = self.shapes[level]
         y0, y1, _ = rows.indices(height)
         x0, x1, _ = columns.indices(width)
-        window = _Window(y0, max(y0, y1), x0, max(x0, x1))
+        window = Window(y0, max(y0, y1), x0, max(x0, x1))
         lacking = [block for block in window.blocks() if not self._has(level, *block)]
         pixels = self._rough(level, window) if lacking else self._empty(window)
         self._paste(level, window, pixels)
@@ -162,44 +121,44 @@ class PatientPyramid:
         return (level, row, column) in self._blocks
 
     def _lay_in(
-        self, level: int, window: _Window, pixels: NDArray[Any], tile: Tile, values: NDArray[Any]
+        self, level: int, window: Window, pixels: NDArray[Any], tile: Tile, values: NDArray[Any]
     ) -> None:
         scale_y = self.shapes[0][0] / self.shapes[level][0]
         scale_x = self.shapes[0][1] / self.shapes[level][1]
-        y0, y1 = _overlap(tile.y, tile.y1, scale_y, window.y0, window.y1)
-        x0, x1 = _overlap(tile.x, tile.x1, scale_x, window.x0, window.x1)
+        y0, y1 = overlap(tile.y, tile.y1, scale_y, window.y0, window.y1)
+        x0, x1 = overlap(tile.x, tile.x1, scale_x, window.x0, window.x1)
         rows = (np.arange(y0, y1) * scale_y).astype(int).clip(tile.y, tile.y1 - 1) - tile.y
         columns = (np.arange(x0, x1) * scale_x).astype(int).clip(tile.x, tile.x1 - 1) - tile.x
         target = (slice(y0 - window.y0, y1 - window.y0), slice(x0 - window.x0, x1 - window.x0))
         pixels[target] = values[rows[:, None], columns[None, :]]
 
-    def _known(self, level: int, window: _Window) -> NDArray[Any]:
+    def _known(self, level: int, window: Window) -> NDArray[Any]:
         pixels = self._empty(window)
         self._paste(level, window, pixels)
         return pixels
 
-    def _empty(self, window: _Window) -> NDArray[Any]:
+    def _empty(self, window: Window) -> NDArray[Any]:
         shape: tuple[int, ...] = (window.y1 - window.y0, window.x1 - window.x0)
         return np.zeros(shape if self.samples is None else (*shape, self.samples), self.dtype)
 
-    def _paste(self, level: int, window: _Window, pixels: NDArray[Any]) -> None:
+    def _paste(self, level: int, window: Window, pixels: NDArray[Any]) -> None:
         for row, column in window.blocks():
             with self._lock:
                 block = self._blocks.get((level, row, column))
                 if block is None:
                     continue
                 self._blocks.move_to_end((level, row, column))
-            top, left = row * _BLOCK_PX, column * _BLOCK_PX
+            top, left = row * BLOCK_PX, column * BLOCK_PX
             y0, y1 = max(window.y0, top), min(window.y1, top + block.shape[0])
             x0, x1 = max(window.x0, left), min(window.x1, left + block.shape[1])
             target = (slice(y0 - window.y0, y1 - window.y0), slice(x0 - window.x0, x1 - window.x0))
             pixels[target] = block[y0 - top : y1 - top, x0 - left : x1 - left]
 
-    def _rough(self, level: int, window: _Window) -> NDArray[Any]:
+    def _rough(self, level: int, window: Window) -> NDArray[Any]:
         for coarse in range(level + 1, len(self.shapes)):
             scale_y = self.shapes[coarse][0] / self.shapes[level][0]
             scale_x = self.shapes[coarse][1] / self.shapes[level][1]
-            part = _Window(
+            part = Window(
                 int(window.y0 * scale_y),
                 min(self.shapes[coarse][0], math.ceil(window.y1 * scale_y)),
                 int(window.x0 * scale_x),
@@ -214,7 +173,7 @@ class PatientPyramid:
                 return rough
         return self._empty(window)
 
-    def _request(self, level: int, window: _Window) -> None:
+    def _request(self, level: int, window: Window) -> None:
         for row, column in window.blocks():
             key = (level, row, column)
             wanted = key in self._stale or not self._has(*key)
@@ -226,8 +185,8 @@ class PatientPyramid:
     def _fetch(self, key: _Key) -> None:
         level, row, column = key
         height, width = self.shapes[level]
-        rows = slice(row * _BLOCK_PX, min(height, (row + 1) * _BLOCK_PX))
-        columns = slice(column * _BLOCK_PX, min(width, (column + 1) * _BLOCK_PX))
+        rows = slice(row * BLOCK_PX, min(height, (row + 1) * BLOCK_PX))
+        columns = slice(column * BLOCK_PX, min(width, (column + 1) * BLOCK_PX))
         try:
             block = np.ascontiguousarray(self._read(level, rows, columns))
         except Exception as error:  # noqa: BLE001 - handed to the listener whole
@@ -254,8 +213,8 @@ class PatientPyramid:
         level, row, column = key
         scale_y = self.shapes[0][0] / self.shapes[level][0]
         scale_x = self.shapes[0][1] / self.shapes[level][1]
-        y0, x0 = row * _BLOCK_PX * scale_y, column * _BLOCK_PX * scale_x
-        below = tile.y < y0 + _BLOCK_PX * scale_y and tile.x < x0 + _BLOCK_PX * scale_x
+        y0, x0 = row * BLOCK_PX * scale_y, column * BLOCK_PX * scale_x
+        below = tile.y < y0 + BLOCK_PX * scale_y and tile.x < x0 + BLOCK_PX * scale_x
         return below and tile.y1 > y0 and tile.x1 > x0
 
 
@@ -301,11 +260,6 @@ class PatientLevel:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         pixels = self[:, :]
         return pixels if dtype is None else pixels.astype(dtype)
-
-
-def _overlap(start: int, stop: int, scale: float, low: int, high: int) -> tuple[int, int]:
-    first = min(max(round(start / scale), low), high)
-    return first, max(first, min(round(stop / scale), high))
 
 
 def _as_slice(part: Any) -> slice:

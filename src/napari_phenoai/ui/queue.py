@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_phenoai.core.sampling import strategies
 from napari_phenoai.ui.controls.tile_card import CARD_HEIGHT_PX, PICTURE_PX, TileCard
+from napari_phenoai.ui.docks import settle_soon
 from napari_phenoai.ui.errors import show_errors_of
 from napari_phenoai.ui.links import link
 from napari_phenoai.ui.queue_model import ITEM_ROLE, QueueFilter, QueueModel
@@ -80,6 +81,7 @@ class QueueDock(QWidget):
         self._compose()
         self._connect()
         self._on_project()
+        settle_soon(viewer, "Queue")
 
     # --- building
 
@@ -179,11 +181,16 @@ class QueueDock(QWidget):
         key = current.tile if current else None
         if key != self.card.current:
             self.card.current = key
-            self.strip.viewport().update()
+            self._redraw()
         row = self.model.row_of(key) if key else None
         if row is not None:
             index = self.filter.mapFromSource(self.model.index(row))
             self.strip.scrollTo(index, QListView.ScrollHint.PositionAtCenter)
+
+    def _redraw(self) -> None:
+        viewport = self.strip.viewport()
+        if viewport is not None:
+            viewport.update()
 
     def _on_standing(self) -> None:
         self.model.images = self.session.standing.images

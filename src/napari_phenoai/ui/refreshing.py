@@ -69,5 +69,6 @@ class Refresher(QObject):
     def _refresh(self) -> None:
         dirty, self._dirty = self._dirty, set()
         for key in dirty:
-            if key in self._watched:
-                self._watched[key][1].refresh(extent=False)
+            _, layer = self._watched.get(key, (None, None))
+            if layer is not None and layer.visible:
+                layer.refresh(extent=False)

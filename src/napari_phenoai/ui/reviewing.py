@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,8 @@ from psygnal import Signal
 
 from napari_phenoai.errors import InputError, PhenoError
 from napari_phenoai.loop.review import WorkClock, decide
-from napari_phenoai.ui.desk import Decision, Desk, open_desk
 from napari_phenoai.ui.drafts import drop_draft, save_draft
+from napari_phenoai.ui.prefetch import Prefetch
 
 if TYPE_CHECKING:
     from napari_phenoai.core.geometry import Tile
@@ -20,19 +19,13 @@ if TYPE_CHECKING:
     from napari_phenoai.core.records import QueueItem, Review, Verdict
     from napari_phenoai.io.project import Project
     from napari_phenoai.ui.background import Background
+    from napari_phenoai.ui.desk import Decision, Desk
     from napari_phenoai.ui.drafts import Draft
 
 __all__ = ["Reviewing"]
 
 _AHEAD = 2
 _REMEMBERED = 32
-
-
-@dataclass(frozen=True)
-class _Question:
-    tile: str
-    model: str | None
-    paint_only: bool
 
 
 class Reviewing:
@@ -61,20 +54,30 @@ class Reviewing:
     def __init__(self, project: Project, background: Background, author: str) -> None:
         self.project = project
         self.author = author
-        self.predictor: Predictor | None = None
         self.queue: list[QueueItem] = []
         self.current: QueueItem | None = None
         self.desk: Desk | None = None
-        self.paint_only = False
+        self.unreadable = False
         self.history: list[QueueItem] = []
         self.clock = WorkClock()
         self._background = background
         self._closed = False
-        self._ready: dict[_Question, Desk] = {}
-        self._asked: set[_Question] = set()
+        self._prefetch = Prefetch(project, background)
+        self._prefetch.ready.connect(self._on_desk)
+        self._prefetch.failed.connect(self._on_no_desk)
         self._kept: dict[str, Desk] = {}
         self._deciding: dict[str, Verdict] = {}
         self._drafts: dict[str, Draft] = {}
+
+    @property
+    def predictor(self) -> Predictor | None:
+        """The model that proposes masks."""
+        return self._prefetch.predictor
+
+    @property
+    def paint_only(self) -> bool:
+        """Whether pixels that are not painted count as unknown."""
+        return self._prefetch.paint_only
 
     # --- the queue
 
@@ -126,16 +129,16 @@ class Reviewing:
         The tile on the desk stays; it gets a new proposal only where it had none
         and nobody has touched it.
         """
-        self.predictor = predictor
-        self._ready.clear()
+        self._prefetch.predictor = predictor
+        self._prefetch.forget()
         if self.current is not None and self._may_replace(self.desk):
-            self._ask(self.current)
+            self._prefetch.ask(self.current)
         self._look_ahead()
 
     def set_paint_only(self, paint_only: bool) -> None:
         """Count pixels that are not painted as unknown, here and on the next tiles."""
-        self.paint_only = paint_only
-        self._ready.clear()
+        self._prefetch.paint_only = paint_only
+        self._prefetch.forget()
         if self.desk is not None:
             self.desk.set_paint_only(paint_only)
             self.desk_changed.emit()
@@ -151,7 +154,8 @@ class Reviewing:
         """
         desk = self.desk
         if desk is None:
-            return False
+            return verdict == "skipped" and self._pass_over()
+        self.touch()
         try:
             background = self.project.scheme.background
             decision = desk.decision(verdict, background=background, whole=whole)
@@ -194,11 +198,20 @@ class Reviewing:
         """Leave the desk; answers that are still under way will be dropped."""
         self._leave()
         self._closed = True
+        self._prefetch.close()
 
     # --- inside
 
+    def _pass_over(self) -> bool:
+        """Go on from a tile that cannot be read; nothing is recorded about it."""
+        if self.current is None or not self.unreadable:
+            return False
+        self._set_state(self.current.tile, "skipped")
+        self.next_item()
+        return True
+
     def _show(self, item: QueueItem | None) -> None:
-        self.current, self.desk = item, None
+        self.current, self.desk, self.unreadable = item, None, False
         self.clock = WorkClock()
         self.touch()
         if item is not None:
@@ -208,10 +221,9 @@ class Reviewing:
         self._look_ahead()
 
     def _take(self, item: QueueItem) -> None:
-        question = self._question(item)
-        desk = self._kept.get(item.tile) or self._ready.pop(question, None)
+        desk = self._kept.get(item.tile) or self._prefetch.take(item)
         if desk is None:
-            self._ask(item)
+            self._prefetch.ask(item)
             return
         desk.set_paint_only(self.paint_only)
         self.desk = desk
@@ -232,49 +244,27 @@ class Reviewing:
         if self.desk is None and self.current is not None:
             return
         for item in self.upcoming()[:_AHEAD]:
-            if item.tile not in self._kept and self._question(item) not in self._ready:
-                self._ask(item)
+            if item.tile not in self._kept:
+                self._prefetch.ask(item)
 
-    def _question(self, item: QueueItem) -> _Question:
-        model = self.predictor.card.id if self.predictor else None
-        return _Question(item.tile, model, self.paint_only)
-
-    def _ask(self, item: QueueItem) -> None:
-        question = self._question(item)
-        if question in self._asked:
-            return
-        self._asked.add(question)
-        work = partial(
-            open_desk, self.project, item, self.predictor, paint_only=question.paint_only
-        )
-        self._background.do(
-            "tiles",
-            work,
-            then=partial(self._on_desk, question),
-            otherwise=partial(self._on_no_desk, question),
-        )
-
-    def _on_desk(self, question: _Question, desk: Desk) -> None:
-        self._asked.discard(question)
-        if self._closed:
-            return
+    def _on_desk(self, desk: Desk) -> None:
         wanted = self.desk is None or self._may_replace(self.desk)
         if wanted and self._is_current(desk.item):
-            desk.set_paint_only(self.paint_only)
             self.desk = desk
             self.desk_changed.emit()
             self._look_ahead()
-        elif question == self._question(desk.item):
-            self._ready[question] = desk
+        else:
+            self._prefetch.keep(desk)
 
     @staticmethod
     def _may_replace(desk: Desk | None) -> bool:
         return desk is not None and not (desk.has_prediction or desk.touched or desk.review)
 
-    def _on_no_desk(self, question: _Question, error: Exception) -> None:
-        self._asked.discard(question)
-        if not self._closed and self.current is not None and self.current.tile == question.tile:
+    def _on_no_desk(self, tile: str, error: Exception) -> None:
+        if self.current is not None and self.current.tile == tile:
+            self.unreadable = self.desk is None
             self.failed.emit(error)
+            self.desk_changed.emit()
 
     def _on_saved(self, desk: Desk, review: Review) -> None:
         key = desk.tile.key

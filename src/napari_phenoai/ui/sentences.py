@@ -60,7 +60,8 @@ def next_step(session: Session) -> str:
     if session.current is None:
         return _without_tile(session)
     if desk is None:
-        return "Reading the tile …"
+        broken = session.reviewing is not None and session.reviewing.unreadable
+        return "This tile cannot be read. Press S to go on." if broken else "Reading the tile …"
     if desk.item.state != "waiting":
         return f"This tile was {desk.item.state}. Change what is wrong, then press Enter again."
     if not desk.has_prediction:

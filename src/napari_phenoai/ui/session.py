@@ -13,22 +13,25 @@ from napari_phenoai.core.ports import TrainSettings
 from napari_phenoai.errors import PhenoError
 from napari_phenoai.io.project import Project
 from napari_phenoai.ui.background import Background
-from napari_phenoai.ui.filling import Filling
 from napari_phenoai.ui.jobbook import JobBook
-from napari_phenoai.ui.learner import Learner
-from napari_phenoai.ui.reviewing import Reviewing
+from napari_phenoai.ui.opened import Opened
+from napari_phenoai.ui.quiet import set_memory_aside, take_memory_back
 from napari_phenoai.ui.standing import Standing, standing_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_phenoai.core.ports import Predictor
     from napari_phenoai.core.records import QueueItem, Review, Verdict
     from napari_phenoai.core.scheme import ClassScheme
     from napari_phenoai.jobs.job import Job
     from napari_phenoai.ui.desk import Desk
+    from napari_phenoai.ui.filling import Filling
+    from napari_phenoai.ui.learner import Learner
+    from napari_phenoai.ui.reviewing import Reviewing
 
 __all__ = ["Session", "session_of"]
+
+_PATIENCE_SECONDS = 3.0
 
 
 class Session:
@@ -77,19 +80,37 @@ class Session:
     error_raised = Signal(object)
 
     def __init__(self) -> None:
-        self.project: Project | None = None
-        self.reviewing: Reviewing | None = None
-        self.filling: Filling | None = None
-        self.learner: Learner | None = None
+        self.opened: Opened | None = None
         self.standing = Standing()
         self.author = ""
         self.device = "auto"
         self.background = Background()
         self.book = JobBook(self.background)
-        self.book.changed.connect(lambda: self.jobs_changed.emit())
+        self._leaving: list[Project] = []
+        self.book.changed.connect(self._on_jobs)
         self.book.failed.connect(self.complain)
 
-    # --- project
+    # --- what is open
+
+    @property
+    def project(self) -> Project | None:
+        """The open project."""
+        return self.opened.project if self.opened else None
+
+    @property
+    def reviewing(self) -> Reviewing | None:
+        """The tiles of the open project."""
+        return self.opened.reviewing if self.opened else None
+
+    @property
+    def filling(self) -> Filling | None:
+        """What keeps the queue of the open project filled."""
+        return self.opened.filling if self.opened else None
+
+    @property
+    def learner(self) -> Learner | None:
+        """The models of the open project."""
+        return self.opened.learner if self.opened else None
 
     def open_project(self, path: Path | str) -> bool:
         """Open the project folder `path` in place of the open one.
@@ -110,29 +131,31 @@ class Session:
     def set_project(self, project: Project) -> None:
         """Take over an open `project`; it is closed with the session."""
         self.close_project()
-        self.project = project
-        self.reviewing = self._new_reviewing(project)
-        self.filling = self._new_filling(project, self.reviewing)
-        self.learner = self._new_learner(project)
+        self.opened = Opened(
+            project, self.background, self.run, author=self.author, device=self.device
+        )
+        self._listen(self.opened)
+        set_memory_aside()
         self.project_changed.emit()
         self.refresh_standing(reload=True)
 
     def close_project(self) -> None:
         """Close the project, after everything that was decided is on disk."""
-        project = self.project
-        if project is None:
-            return
-        for part in (self.reviewing, self.filling, self.learner):
-            if part is not None:
-                part.close()
-        self.book.cancel_all()
-        self.project = self.reviewing = self.filling = self.learner = None
-        self.standing = Standing()
-        self.background.do("tiles", lambda: None, then=lambda _: self._release(project))
-        for signal in (self.project_changed, self.queue_changed, self.current_changed):
-            signal.emit()
-        self.desk_changed.emit()
-        self.standing_changed.emit()
+        project = self._leave_project()
+        if project is not None:
+            self._leaving.append(project)
+            self._release()
+
+    def close(self) -> None:
+        """Close the project and stop all threads; waits for what is being written."""
+        project = self._leave_project()
+        for job in list(self.jobs):
+            job.join(_PATIENCE_SECONDS)
+        self.background.shutdown()
+        for left in [*self._leaving, *([project] if project else [])]:
+            left.close()
+        self._leaving.clear()
+        take_memory_back()
 
     def project_edited(self) -> None:
         """Hear that images were added to the project or changed."""
@@ -153,11 +176,8 @@ class Session:
     def introduce(self, author: str, device: str = "auto") -> None:
         """Say who works here, and on which device models run."""
         self.author, self.device = author, device
-        for part in (self.reviewing, self.learner):
-            if part is not None:
-                part.author = author
-        if self.learner is not None:
-            self.learner.device = device
+        if self.opened is not None:
+            self.opened.introduce(author, device)
 
     # --- tiles
 
@@ -203,6 +223,11 @@ class Session:
     def decide(self, verdict: Verdict, *, whole: bool = False) -> bool:
         """Decide about the current tile and go to the next; see `Reviewing.decide`."""
         return self.reviewing is not None and self.reviewing.decide(verdict, whole=whole)
+
+    @property
+    def paint_only(self) -> bool:
+        """Whether pixels that are not painted count as unknown."""
+        return self.reviewing is not None and self.reviewing.paint_only
 
     def set_paint_only(self, paint_only: bool) -> None:
         """Count pixels that are not painted as unknown, here and on the next tiles."""
@@ -261,19 +286,13 @@ class Session:
 
     def refresh_standing(self, *, reload: bool = False) -> None:
         """Read anew how the project stands; with `reload`, load the served model too."""
-        if self.project is not None:
-            project = self.project
+        if self.opened is not None:
             self.background.do(
                 "status",
-                partial(standing_of, project),
-                then=partial(self._on_standing, project, reload=reload),
+                partial(standing_of, self.opened.project),
+                then=partial(self._on_standing, self.opened, reload=reload),
                 otherwise=self.error_raised.emit,
             )
-
-    def close(self) -> None:
-        """Close the project and stop all threads; waits for what is being written."""
-        self.close_project()
-        self.background.shutdown()
 
     def complain(self, error: Exception) -> None:
         """Hear that something failed: `error_raised` tells everybody."""
@@ -281,63 +300,70 @@ class Session:
 
     # --- inside
 
-    def _new_reviewing(self, project: Project) -> Reviewing:
-        reviewing = Reviewing(project, self.background, self.author)
-        reviewing.queue_changed.connect(lambda: self.queue_changed.emit())
-        reviewing.current_changed.connect(lambda: self.current_changed.emit())
-        reviewing.desk_changed.connect(lambda: self.desk_changed.emit())
-        reviewing.failed.connect(self.complain)
+    def _listen(self, opened: Opened) -> None:
+        reviewing, filling, learner = opened.reviewing, opened.filling, opened.learner
+        reviewing.queue_changed.connect(self._tell_queue)
+        reviewing.current_changed.connect(self._tell_current)
+        reviewing.desk_changed.connect(self._tell_desk)
         reviewing.saved.connect(self._on_saved)
-        return reviewing
-
-    def _new_filling(self, project: Project, reviewing: Reviewing) -> Filling:
-        filling = Filling(project, reviewing, self.background, self.run)
-        filling.failed.connect(self.complain)
-        filling.busy_changed.connect(lambda _: self.queue_changed.emit())
-        return filling
-
-    def _new_learner(self, project: Project) -> Learner:
-        learner = Learner(project, self.background, self.run, self.author)
-        learner.device = self.device
-        learner.loaded.connect(self._on_loaded)
-        learner.failed.connect(self._on_not_loaded)
+        filling.busy_changed.connect(self._tell_queue)
         learner.trained.connect(self.models_edited)
-        return learner
+        for part in (reviewing, filling, learner):
+            part.failed.connect(self.complain)
 
     def models_edited(self) -> None:
         """Hear that a round was recorded or another model serves."""
         self.models_changed.emit()
         self.refresh_standing(reload=True)
 
-    def _release(self, project: Project) -> None:
-        self.background.do("writes", project.close)
+    # psygnal tries a callback that is an ``emit`` out when it is connected: methods are not.
+
+    def _tell_queue(self) -> None:
+        self.queue_changed.emit()
+
+    def _tell_current(self) -> None:
+        self.current_changed.emit()
+
+    def _tell_desk(self) -> None:
+        self.desk_changed.emit()
+
+    def _leave_project(self) -> Project | None:
+        opened, self.opened = self.opened, None
+        if opened is None:
+            return None
+        opened.close()
+        self.book.cancel_all()
+        self.standing = Standing()
+        for signal in (
+            self.project_changed,
+            self.queue_changed,
+            self.current_changed,
+            self.desk_changed,
+            self.standing_changed,
+        ):
+            signal.emit()
+        return opened.project
+
+    def _release(self) -> None:
+        """Close the projects that were left, each when nothing uses it any more."""
+        for project in [left for left in self._leaving if not self.book.uses(left)]:
+            self._leaving.remove(project)
+            self.background.drain(partial(self.background.do, "writes", project.close))
+
+    def _on_jobs(self) -> None:
+        self._release()
+        self.jobs_changed.emit()
 
     def _on_saved(self, review: Review) -> None:
         self.review_saved.emit(review)
         self.reviews_changed.emit()
         self.refresh_standing()
 
-    def _on_loaded(self, predictor: Predictor | None) -> None:
-        if self.reviewing is None or self.filling is None:
-            return
-        self.reviewing.reload(predictor)
-        if self.reviewing.queue:
-            self.filling.refresh()
-        else:
-            self.filling.read()
-
-    def _on_not_loaded(self, error: Exception) -> None:
-        self.error_raised.emit(error)
-        self._on_loaded(None)
-
-    def _on_standing(self, project: Project, standing: Standing, *, reload: bool) -> None:
-        if project is not self.project or self.learner is None:
-            return
-        self.standing = standing
-        self.standing_changed.emit()
-        if reload:
-            self.learner.load(standing)
-        self.learner.consider(standing)
+    def _on_standing(self, opened: Opened, standing: Standing, *, reload: bool) -> None:
+        if opened is self.opened:
+            self.standing = standing
+            self.standing_changed.emit()
+            opened.hear(standing, reload=reload)
 
 
 _sessions: WeakKeyDictionary[Hashable, Session] = WeakKeyDictionary()

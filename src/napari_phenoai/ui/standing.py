@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from napari_phenoai.core.records import QueueItem
 from napari_phenoai.loop.models import evaluation_of
 from napari_phenoai.loop.snapshots import teaching
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_phenoai.core.records import Evaluation, ImageRecord, ModelCard, RoundRecord
+    from napari_phenoai.core.records import Evaluation, ImageRecord, ModelCard, Review, RoundRecord
     from napari_phenoai.io.project import Project
 
 __all__ = ["Standing", "next_family", "standing_of"]
+
+_RECENT = 20
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Standing:
         Those of them that the last training had not.
     trained : str or None
         Family of the model that was trained last, served or not.
+    recent : tuple of QueueItem
+        The tiles that were decided last, the newest at the end.
     """
 
     images: Mapping[str, ImageRecord] = field(default_factory=dict)
@@ -47,6 +52,7 @@ class Standing:
     teaching: int = 0
     new: int = 0
     trained: str | None = None
+    recent: tuple[QueueItem, ...] = ()
 
 
 def standing_of(project: Project) -> Standing:
@@ -67,6 +73,7 @@ def standing_of(project: Project) -> Standing:
         teaching=len(useful),
         new=sum(review.id not in seen for review in useful),
         trained=_last_family(project, rounds),
+        recent=tuple(_as_item(review) for review in sorted(reviews, key=_id)[-_RECENT:]),
     )
 
 
@@ -90,6 +97,21 @@ def next_family(standing: Standing, *, train_after: int, network: bool) -> str |
         return "unet" if standing.new else None
     step = train_after if standing.teaching > train_after else 2
     return "forest" if standing.new >= step else None
+
+
+def _id(review: Review) -> str:
+    return review.id
+
+
+def _as_item(review: Review) -> QueueItem:
+    return QueueItem(
+        tile=review.tile.key,
+        position=0,
+        reason=review.reason,
+        strategy=review.strategy,
+        role=review.role,
+        state=review.verdict,
+    )
 
 
 def _last_seen(project: Project, rounds: list[RoundRecord]) -> frozenset[str]:

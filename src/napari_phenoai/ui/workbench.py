@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from psygnal.qt import start_emitting_from_queue
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -24,7 +24,7 @@ from napari_phenoai.ui.bench import Bench
 from napari_phenoai.ui.bench_page import BenchPage
 from napari_phenoai.ui.controls.key_sheet import KeySheet
 from napari_phenoai.ui.controls.welcome import Welcome
-from napari_phenoai.ui.docks import show_dock
+from napari_phenoai.ui.docks import settle_soon, show_dock
 from napari_phenoai.ui.errors import show_errors_of
 from napari_phenoai.ui.links import link
 from napari_phenoai.ui.preferences import preferences
@@ -98,6 +98,7 @@ class WorkbenchDock(QWidget):
             window.setCorner(right, Qt.DockWidgetArea.RightDockWidgetArea)
             window.setCorner(left, Qt.DockWidgetArea.LeftDockWidgetArea)
             window.destroyed.connect(self.session.close)
+            settle_soon(self.viewer, "Workbench")
 
     def event(self, event: QEvent | None) -> bool:
         """Close the bench when napari takes the dock away."""

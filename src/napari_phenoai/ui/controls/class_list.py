@@ -68,7 +68,7 @@ class ClassRow(QWidget):
         self._names.addWidget(self.edit)
         self._names.setFixedHeight(22)
         self.share = QLabel("")
-        self.share.setFixedWidth(44)
+        self.share.setFixedWidth(56)
         self.share.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.share.setToolTip("Share of this tile")
         row.addWidget(self.swatch)

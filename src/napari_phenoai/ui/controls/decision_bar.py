@@ -48,10 +48,10 @@ class DecisionBar(QWidget):
             grid.setColumnStretch(column, 1)
             self.buttons[action] = button
 
-    def set_ready(self, ready: bool) -> None:
-        """Let decisions be taken, or not while there is no tile; Back stays."""
+    def set_ready(self, *, ready: bool) -> None:
+        """Let decisions be taken, or not while there is no tile; Skip and Back stay."""
         for action, button in self.buttons.items():
-            button.setEnabled(ready or action == "back")
+            button.setEnabled(ready or action in ("skip", "back"))
 
     def set_accept(self, text: str, tip: str) -> None:
         """Say what Enter would record now."""

@@ -46,7 +46,7 @@ class TileCard(QStyledItemDelegate):
         self._picture_of = picture_of
         self.current: str | None = None
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
+    def sizeHint(self, _option: QStyleOptionViewItem, _index: QModelIndex) -> QSize:
         """Return the size of a card, the same for all."""
         return QSize(PICTURE_PX + 2 * _EDGE_PX, CARD_HEIGHT_PX)
 
@@ -76,7 +76,7 @@ class TileCard(QStyledItemDelegate):
             painter.drawText(frame, int(Qt.AlignmentFlag.AlignCenter), "…")
             return
         height, width = pixels.shape[:2]
-        image = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+        image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
         scale = min(frame.width() / width, frame.height() / height)
         size = QSize(round(width * scale), round(height * scale))
         place = QRect(frame.topLeft(), size)
@@ -87,9 +87,7 @@ class TileCard(QStyledItemDelegate):
         if item.role == "heldout":
             _badge(painter, QRect(frame.left(), frame.top(), 52, 14), "held-out")
 
-    def _draw_words(
-        self, painter: QPainter, line: QRect, item: QueueItem, colour: QColor
-    ) -> None:
+    def _draw_words(self, painter: QPainter, line: QRect, item: QueueItem, colour: QColor) -> None:
         font = QFont(painter.font())
         font.setPixelSize(11)
         painter.setFont(font)

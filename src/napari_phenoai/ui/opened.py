@@ -1,0 +1,78 @@
+"""An open project with the parts of a session that live as long as it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_phenoai.ui.filling import Filling
+from napari_phenoai.ui.learner import Learner
+from napari_phenoai.ui.reviewing import Reviewing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_phenoai.core.ports import Predictor
+    from napari_phenoai.io.project import Project
+    from napari_phenoai.jobs.job import Job
+    from napari_phenoai.ui.background import Background
+    from napari_phenoai.ui.standing import Standing
+
+__all__ = ["Opened"]
+
+
+class Opened:
+    """Reviewing, queue and learning of one open project.
+
+    Parameters
+    ----------
+    project : Project
+        Open; `close` leaves that to the caller.
+    background : Background
+        Where they work.
+    run : callable
+        Starts and tracks a `Job`.
+    author, device : str
+        Who works, and where models run.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        background: Background,
+        run: Callable[[Job[Any]], object],
+        *,
+        author: str,
+        device: str,
+    ) -> None:
+        self.project = project
+        self.reviewing = Reviewing(project, background, author)
+        self.filling = Filling(project, self.reviewing, background, run)
+        self.learner = Learner(project, background, run, author)
+        self.learner.device = device
+        self.learner.loaded.connect(self._on_loaded)
+
+    def introduce(self, author: str, device: str) -> None:
+        """Say who works, and where models run."""
+        self.reviewing.author = self.learner.author = author
+        self.learner.device = device
+
+    def hear(self, standing: Standing, *, reload: bool) -> None:
+        """Take note of how the project stands; with `reload`, load the served model."""
+        if not self.filling.known:
+            self.reviewing.history[:0] = standing.recent
+        if reload:
+            self.learner.load(standing)
+        self.learner.consider(standing)
+
+    def close(self) -> None:
+        """Leave the desk, stop the training, drop what is under way."""
+        self.reviewing.close()
+        self.filling.close()
+        self.learner.close()
+
+    def _on_loaded(self, predictor: Predictor | None) -> None:
+        self.reviewing.reload(predictor)
+        if self.filling.known:
+            self.filling.refresh()
+        else:
+            self.filling.read()
