@@ -41,7 +41,7 @@ from napari_phenoai.testing.fakes import BlurPredictor, toy_card
 if TYPE_CHECKING:
     from napari_phenoai.core.records import ModelCard
 
-FAST = TrainSettings(family="forest", extra={"trees": 16, "pixels": 6000})
+FAST = TrainSettings(family="forest", extra={"trees": 12, "pixels": 4000})
 
 
 def test_a_round_is_recorded_whole(field: Any) -> None:
@@ -99,12 +99,12 @@ def test_a_poisoned_round_never_serves(make_field: Any, rounds: int) -> None:
 
 def test_a_poisoned_network_never_serves(make_field: Any) -> None:
     pytest.importorskip("torch")
-    field = make_field(5, size=(192, 192))
-    settings = TrainSettings(family="unet", pretrained=False, steps=6, batch=2, crop_px=64)
-    field.review(8)
+    field = make_field(5, size=(192, 192), tile_px=96)
+    settings = TrainSettings(family="unet", pretrained=False, steps=4, batch=2, crop_px=64)
+    field.review(5)
     finish(retrain(field.project, FAST))
     good = field.project.rounds.served()
-    field.review(16, inverted=True)
+    field.review(6, inverted=True)
     bad = finish(retrain(field.project, settings))
     assert bad.served == good, bad.gate
     assert field.project.models.card(bad.model or "").family == "unet"

@@ -181,15 +181,28 @@ def test_the_curve_grows_while_a_training_runs(
 def test_options_become_settings(session: Opened, qtbot: QtBot) -> None:
     dock = _dock(session, qtbot)
     box = dock.train_box
-    assert box.settings("forest").family == "forest"
+    assert box.choice.settings("forest").family == "forest"
     box.family_box.setCurrentIndex(box.family_box.findData("unet"))
     box.encoder_box.setCurrentText("resnet34")
     box.minutes_box.setValue(4)
     box.set_device("cpu")
     wanted = TrainSettings(family="unet", encoder="resnet34", minutes=4.0, device="cpu")
-    assert box.settings("forest") == wanted
+    assert box.choice.settings("forest") == wanted
     box.family_box.setCurrentIndex(box.family_box.findData("forest"))
     assert not box.encoder_box.isEnabled()
+
+
+def test_the_key_t_trains_with_what_is_chosen(
+    session: Opened, qtbot: QtBot, worked_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dock = _dock(session, qtbot, worked_project)
+    started: list[TrainSettings] = []
+    monkeypatch.setattr(_learner(session[1]), "train", started.append)
+    dock.train_box.family_box.setCurrentIndex(dock.train_box.family_box.findData("forest"))
+    dock.train_box.set_device("cpu")
+    session[1].train_next()
+    _click(qtbot, dock.train_box.train_button)
+    assert [(wanted.family, wanted.device) for wanted in started] == [("forest", "cpu")] * 2
 
 
 def test_the_number_of_tiles_is_kept_in_the_project(
@@ -210,13 +223,13 @@ def test_a_theme_change_redraws_the_curves(
     viewer, _ = session
     dock = _dock(session, qtbot, worked_project)
     view = dock.curves.quality
-    before = view.grab().toImage().pixelColor(2, 2).lightness()
+
+    def lightness() -> int:
+        return int(view.grab().toImage().pixelColor(2, 2).lightness())
+
+    assert lightness() < 80
     viewer.theme = "light"
-    with qtbot.waitSignal(view.drawn, timeout=10_000):
-        pass
-    after = view.grab().toImage().pixelColor(2, 2).lightness()
-    assert before < 80
-    assert after > 180
+    qtbot.waitUntil(lambda: lightness() > 180, timeout=10_000)
 
 
 def test_a_closed_dock_hears_nothing_more(

@@ -119,7 +119,7 @@ def test_pixel_size_and_group_are_kept(session: Opened, qtbot: QtBot, worked_pro
     project = session[1].project
     assert project is not None
     qtbot.waitUntil(lambda: len(_names(dock)) == 2, timeout=10_000)
-    assert "no pixel size" in dock.list.images.images[0].words
+    assert "? µm" in dock.list.images.images[0].words
     dock.list.selectAll()
     dock.details.pixel.setValue(12.5)
     dock.details.pixel.editingFinished.emit()

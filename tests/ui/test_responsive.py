@@ -28,23 +28,29 @@ _LONGEST_GAP = 0.1
 
 
 class Pulse:
-    """Notes how long the event loop lets a timer of 5 ms wait, and what of it was our work."""
+    """Notes how long the event loop lets a timer of 5 ms wait.
+
+    Time in which other processes had the processor is left out, as far as can be
+    told: a gap counts no more than the processor time that this process used in it.
+    """
 
     def __init__(self) -> None:
-        self.gaps: list[tuple[float, float]] = []
-        self._last = (time.perf_counter(), time.thread_time())
+        self.gaps: list[float] = []
+        self._last = (time.perf_counter(), time.process_time())
         self._timer = QTimer()
         self._timer.setInterval(_BEAT_MS)
         self._timer.timeout.connect(self._beat)
         self._timer.start()
 
     def _beat(self) -> None:
-        now = (time.perf_counter(), time.thread_time())
-        self.gaps.append((now[0] - self._last[0], now[1] - self._last[1]))
+        now = (time.perf_counter(), time.process_time())
+        self.gaps.append(min(now[0] - self._last[0], now[1] - self._last[1]))
         self._last = now
 
-    def stop(self) -> None:
+    def stop(self) -> float:
+        """Stop, and return the longest gap in seconds."""
         self._timer.stop()
+        return max(self.gaps)
 
 
 @pytest.mark.slow
@@ -52,9 +58,8 @@ class Pulse:
 def test_no_gap_while_a_training_draws_its_curve(
     session: Opened, qtbot: QtBot, worked_project: Path, family: str
 ) -> None:
-    if family == "unet":
-        if find_spec("segmentation_models_pytorch") is None:
-            pytest.skip("needs the extra torch")
+    if family == "unet" and find_spec("segmentation_models_pytorch") is None:
+        pytest.skip("needs the extra torch")
     viewer, found = session
     viewer.window._qt_window.resize(1366, 768)
     viewer.window._qt_window.show()
@@ -70,11 +75,10 @@ def test_no_gap_while_a_training_draws_its_curve(
     found.train(settings)
     drawn = []
     dock.curves.loss.drawn.connect(lambda: drawn.append(1))
-    qtbot.waitUntil(lambda: len(drawn) > 3 or found.training is None, timeout=60_000)
-    pulse.stop()
-    busy = max(work for _, work in pulse.gaps)
-    assert busy < _LONGEST_GAP, f"the window's own thread worked for {1000 * busy:.0f} ms at once"
-    assert len(drawn) > 3 or family == "forest"
+    qtbot.waitUntil(lambda: len(drawn) > 1 or found.training is None, timeout=60_000)
+    longest = pulse.stop()
+    assert longest < _LONGEST_GAP, f"the window stood still for {1000 * longest:.0f} ms"
+    assert len(drawn) > 1 or family == "forest"
     began = time.monotonic()
     found.cancel_training()
     qtbot.waitUntil(lambda: found.training is None, timeout=5_000)

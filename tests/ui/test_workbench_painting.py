@@ -77,10 +77,11 @@ def test_a_stroke_is_on_the_disk_before_the_decision(
     hands.stroke((10, 10), (10, 50))
     hands.wait(lambda: draft_path(empty_project, tile).exists())
     hands.key("Z", control=True)
-    hands.wait(lambda: not _drafted(empty_project, tile).any())
+    hands.wait(lambda: not draft_path(empty_project, tile).exists())
 
     hands.key("Z", control=True, shift=True)
-    hands.wait(lambda: _drafted(empty_project, tile)[10, 30] == 2)
+    hands.wait(lambda: draft_path(empty_project, tile).exists())
+    assert _drafted(empty_project, tile)[10, 30] == 2
 
 
 def test_an_undecided_mask_comes_back_after_reopening(

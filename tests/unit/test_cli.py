@@ -38,7 +38,7 @@ def phenoai(*argv: object, **options: Any) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def scenes(tmp_path: Path) -> Path:
-    write_scenes(tmp_path / "scenes", 4)
+    write_scenes(tmp_path / "scenes", 4, size=(96, 128))
     return tmp_path / "scenes"
 
 
@@ -59,8 +59,8 @@ def test_the_whole_loop_by_commands(project: Path, scenes: Path, tmp_path: Path)
     items = run("queue", project, "--n", 6)["items"]
     assert [item["role"] for item in items].count("heldout") == 2
     told = run("review", project, "--masks", scenes / "masks", "--author", "ann")
-    assert len(told["reviews"]) == 4 * 9
-    assert told["heldout"] == 9
+    assert len(told["reviews"]) == 4 * 4
+    assert told["heldout"] == 4
     assert run("review", project, "--masks", scenes / "masks")["reviews"] == []
     record = run("train", project, "--family", "forest", "--seed", 1)
     assert record["served"] == record["model"]
@@ -77,7 +77,7 @@ def test_the_whole_loop_by_commands(project: Path, scenes: Path, tmp_path: Path)
     assert run("predict", project)["tiles"] == 3
     assert run("predict", project, "--image", "scene_1.png")["tiles"] == 0
     facts = run("info", project)
-    assert (facts["images"], facts["models"], facts["heldout"]) == (4, 2, 9)
+    assert (facts["images"], facts["models"], facts["heldout"]) == (4, 2, 4)
     kinds = [job["kind"] for job in run("jobs", project)["jobs"]]
     assert kinds == ["predict", "predict", "predict", "train", "train"]
     assert {job["state"] for job in run("jobs", project, "--watch")["jobs"]} == {"done"}
@@ -88,7 +88,7 @@ def test_the_whole_loop_by_commands(project: Path, scenes: Path, tmp_path: Path)
 
 def test_facts_of_an_image(scenes: Path) -> None:
     facts = run("info", scenes / "images" / "scene_0.png")
-    assert facts["shape_zcyx"] == [1, 3, 160, 192]
+    assert facts["shape_zcyx"] == [1, 3, 96, 128]
 
 
 def test_people_get_plain_lines(project: Path) -> None:

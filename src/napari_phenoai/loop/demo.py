@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["DemoResult", "run_demo"]
 
 _WAITING = 20
-_FIRST_STEPS, _MORE_STEPS = 100, 80
+_FIRST_STEPS, _MORE_STEPS = 80, 120
 _TEST_PX = 6_000_000
 _READY_PX = 12_000_000
 

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -78,10 +77,7 @@ class Curves(QWidget):
             _page(self.quality, [self.measure_box, self.along_box], self.advice), "Quality"
         )
         self.tabs.addTab(_page(self.corrections, [self.along_box_2]), "Corrections")
-        self.tabs.addTab(_page(self.loss, []), "Training")
-        self.csv_button = _corner_button("CSV", "Save all curves as a table, one value per row")
-        self.png_button = _corner_button("PNG", "Save the curves as a picture")
-        self.tabs.setCornerWidget(_corner(self.csv_button, self.png_button))
+        self.tabs.addTab(_page(self.loss, []), "Loss")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.tabs)
@@ -161,23 +157,6 @@ class Curves(QWidget):
     def _on_pointed(self, key: str) -> None:
         kind, _, name = key.partition(":")
         (self.model_pointed if kind == "model" else self.tile_pointed).emit(name)
-
-
-def _corner_button(text: str, about: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(about)
-    button.setFixedWidth(button.fontMetrics().horizontalAdvance(text) + 18)
-    return button
-
-
-def _corner(*buttons: QPushButton) -> QWidget:
-    box = QWidget()
-    layout = QHBoxLayout(box)
-    layout.setContentsMargins(0, 0, 0, 2)
-    layout.setSpacing(2)
-    for button in buttons:
-        layout.addWidget(button)
-    return box
 
 
 def _choice(words: list[str], about: str) -> QComboBox:

@@ -48,7 +48,7 @@ class ImageRow:
         size = f"{columns} x {rows} px"
         if record.shape[0] > 1:
             size += f" x {record.shape[0]}"
-        pixel = "no pixel size" if record.pixel_um is None else f"{record.pixel_um:g} µm"
+        pixel = "? µm" if record.pixel_um is None else f"{record.pixel_um:g} µm"
         group = f" · {record.group}" if record.group else ""
         return f"{record.name}\n{size} · {pixel}{group}\n{self.state}"
 

@@ -54,6 +54,7 @@ class JobRow(QWidget):
         layout.addWidget(self.words, 1, 0)
         layout.addWidget(self.bar, 2, 0, 1, 2)
         layout.setColumnStretch(0, 1)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
     def look(self) -> None:
         """Show what the job last said."""
@@ -86,6 +87,7 @@ class JobsStrip(QWidget):
         self.rows: dict[int, JobRow] = {}
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_MS)
         self._timer.timeout.connect(self._look)

@@ -53,6 +53,7 @@ class LayerStack:
         self.tile: Labels | None = None
         self.images: list[Image] = []
         self.overlays: dict[str, Image | Labels] = {}
+        self._waiting: dict[str, tuple[MultiScaleData, float]] = {}
         self.wanted = {"labels": True, "prediction": False, "uncertainty": False}
 
     def show_picture(self, picture: Picture) -> None:
@@ -74,16 +75,24 @@ class LayerStack:
                 layer.contrast_limits_range = channel.limits
 
     def show_overlays(self, overlays: Overlays, scale: float) -> None:
-        """Show `overlays` in place of the former ones."""
+        """Show `overlays` in place of the former ones; hidden ones when they are shown."""
         for name, pyramid in overlays.named().items():
             layer = self.overlays.get(name)
+            levels = MultiScaleData(pyramid.levels)
             if layer is None or layer not in self.viewer.layers:
                 make = self._new_heat if name == "uncertainty" else self._new_labels
-                layer = self.overlays[name] = make(
-                    f"PhenoAI {name}", MultiScaleData(pyramid.levels)
-                )
-            layer.data = MultiScaleData(pyramid.levels)
-            _set(layer, "scale", (scale, scale))
+                layer = self.overlays[name] = make(f"PhenoAI {name}", levels)
+                layer.events.visible.connect(self._give_to_visible)
+            self._waiting[name] = (levels, scale)
+        self._give_to_visible()
+
+    def _give_to_visible(self, _: object = None) -> None:
+        for name in list(self._waiting):
+            layer = self.overlays[name]
+            if layer.visible:
+                levels, scale = self._waiting.pop(name)
+                layer.data = levels
+                _set(layer, "scale", (scale, scale))
 
     def refresh_overlays(self) -> None:
         """Draw the overlays anew, after other pixels were laid in."""
@@ -96,12 +105,13 @@ class LayerStack:
         if self.tile is None or self.tile not in self.viewer.layers:
             self.tile = self._new_tile(desk)
         layer = self.tile
-        if layer.data is not desk.labels:
+        if layer.data is desk.labels:
+            layer.refresh(extent=False)
+        else:
             layer.data = desk.labels
         layer._reset_history()  # noqa: SLF001 - else undo would paint the last tile into this one
         _set(layer, "scale", (scale, scale))
         _set(layer, "translate", (desk.tile.y * scale, desk.tile.x * scale))
-        layer.refresh(extent=False)
         return layer
 
     def hide_tile(self) -> None:
@@ -148,6 +158,7 @@ class LayerStack:
     def clear(self) -> None:
         """Take all layers away."""
         layers = [*self.images, *self.overlays.values()]
+        self._waiting.clear()
         self._remove([*layers, self.tile] if self.tile is not None else layers)
         self.tile, self.images, self.overlays = None, [], {}
 
@@ -198,7 +209,6 @@ class LayerStack:
         layer.bounding_box.points = False
         layer.bounding_box.line_color = ACCENT
         layer.bounding_box.line_thickness = 2
-        layer.mode = "paint"
         self.viewer.add_layer(layer)
         return layer
 

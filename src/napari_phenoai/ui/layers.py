@@ -223,8 +223,8 @@ class TileLayers:
         moved = self._placed != desk.tile.key
         self._placed = desk.tile.key
         self.hidden = self.hidden and not moved
-        layer = self.stack.show_tile(desk, scene.picture.scale)
         self._seen = desk.labels.copy()
+        layer = self.stack.show_tile(desk, scene.picture.scale)
         if layer is not self._heard:
             layer.events.paint.connect(self._on_paint)
             layer.events.set_data.connect(self._on_paint)

@@ -71,7 +71,6 @@ class LearningDock(SessionDock):
         self._shown: str | None = None
         self.truth = QLabel()
         self.truth.setWordWrap(True)
-        self.truth.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.train_box = TrainBox()
         self.jobs = JobsStrip(self.session)
         self.curves = Curves(self.session.background, style_of(viewer))
@@ -84,11 +83,8 @@ class LearningDock(SessionDock):
         self._on_project()
 
     def train(self) -> None:
-        """Start a training with what is chosen."""
-        session = self.session
-        if session.learner is not None:
-            fitting = session.learner.suited_family(session.standing)
-            session.train(self.train_box.settings(fitting))
+        """Start a training with what is chosen; the key T does the same."""
+        self.session.train_next()
 
     def save_table(self, path: Path) -> None:
         """Write all curves to a CSV file, in the background."""
@@ -131,13 +127,14 @@ class LearningDock(SessionDock):
         box.stop_wanted.connect(session.cancel_training)
         box.auto_changed.connect(self._set_auto)
         box.after_changed.connect(self._set_after)
+        box.choice_changed.connect(self._on_choice)
         self.models.chosen.connect(self._on_chosen)
         self.models.promote_wanted.connect(self._promote)
         self.models.roll_back_wanted.connect(self._roll_back)
         self.curves.model_pointed.connect(self.models.select)
         self.curves.tile_pointed.connect(self._open_tile)
-        self.curves.csv_button.clicked.connect(self._ask_table)
-        self.curves.png_button.clicked.connect(self._ask_picture)
+        self.models.csv_button.clicked.connect(self._ask_table)
+        self.models.png_button.clicked.connect(self._ask_picture)
         self.viewer.events.theme.connect(self._on_theme)
 
     def on_preferences(self, wanted: Preferences) -> None:
@@ -175,10 +172,9 @@ class LearningDock(SessionDock):
         sentence = truth_sentence(standing.evaluation)
         if standing.served is None:
             sentence = "No model serves yet"
-        new = f"{standing.new} new" if standing.new else "none new"
         self.truth.setText(
             f"<b>{sentence[0].upper()}{sentence[1:]}</b><br>"
-            f"{standing.teaching} reviewed tiles, {new} since the last training"
+            f"{standing.teaching} reviewed tiles, {standing.new} new since training"
         )
 
     def _on_jobs(self) -> None:
@@ -243,6 +239,9 @@ class LearningDock(SessionDock):
             self.curves.set_epochs(epochs, running=False)
 
     # --- what the person wants
+
+    def _on_choice(self) -> None:
+        self.session.wished = self.train_box.choice.settings
 
     def _set_auto(self, auto: bool) -> None:
         if self.session.learner is not None:

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QPushButton,
+    QSizePolicy,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -95,7 +96,7 @@ class ModelsTable(QAbstractTableModel):
             return "not measured"
         if found.low is None or found.high is None:
             return f"{found.dice:.2f}"
-        return f"{found.dice:.2f} ({found.low:.2f} to {found.high:.2f})"
+        return f"{found.dice:.2f} ({found.low:.2f}-{found.high:.2f})"
 
     def _about(self, card: ModelCard) -> str:
         data = self._data
@@ -109,7 +110,7 @@ class ModelsTable(QAbstractTableModel):
 
 
 class ModelsList(QWidget):
-    """The models with the two buttons that change which one serves."""
+    """The models with buttons that change which one serves, and that save the curves."""
 
     chosen = QtSignal(str)
     """Id of the model that was selected."""
@@ -130,10 +131,17 @@ class ModelsList(QWidget):
         self.back_button = QPushButton("Roll back")
         self.back_button.setToolTip("Let the model serve that served before this one")
         self.back_button.clicked.connect(self.roll_back_wanted)
+        self.csv_button = QPushButton("CSV")
+        self.csv_button.setToolTip("Save all curves as a table, one value per row")
+        self.png_button = QPushButton("PNG")
+        self.png_button.setToolTip("Save the curves as a picture")
         self._served: str | None = None
         buttons = QHBoxLayout()
         buttons.addWidget(self.promote_button)
         buttons.addWidget(self.back_button)
+        for button in (self.csv_button, self.png_button):
+            button.setFixedWidth(button.fontMetrics().horizontalAdvance(button.text()) + 18)
+            buttons.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
@@ -173,6 +181,7 @@ class ModelsList(QWidget):
         view.setWordWrap(False)
         view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         view.setMinimumHeight(84)
+        view.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
         rows, columns = view.verticalHeader(), view.horizontalHeader()
         if rows is not None:
             rows.hide()

@@ -163,7 +163,7 @@ class PlotView(QWidget):
 
     def sizeHint(self) -> QSize:
         """Return the size that a narrow dock has room for."""
-        return QSize(300, 190)
+        return QSize(260, 150)
 
     def _soon(self) -> None:
         if self._drawing is None or not self.isVisible() or self._timer.isActive():

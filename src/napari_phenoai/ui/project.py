@@ -6,10 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QStackedWidget,
@@ -21,15 +19,13 @@ from napari_phenoai.errors import PhenoError
 from napari_phenoai.io.project import Project, is_project
 from napari_phenoai.jobs.job import Job
 from napari_phenoai.ui.adding import Added, add_images, create_project, propose_tile_px
-from napari_phenoai.ui.classes_list import ClassesList
-from napari_phenoai.ui.image_details import ImageDetails
-from napari_phenoai.ui.images_list import ImageRow, ImagesList, read_images
+from napari_phenoai.ui.images_list import ImageRow, read_images
 from napari_phenoai.ui.jobs_strip import JobsStrip
 from napari_phenoai.ui.listening import listen
 from napari_phenoai.ui.project_form import NewProjectForm
+from napari_phenoai.ui.project_page import ProjectPage, side_by_side
 from napari_phenoai.ui.session_dock import SessionDock
 from napari_phenoai.ui.thumbnails import thumbnail
-from napari_phenoai.ui.train_box import Fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,7 +42,6 @@ __all__ = ["ProjectDock"]
 
 _LANE = "learning"
 _FORMATS = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.btf *.svs *.ndpi *.ome.tif);;All files (*)"
-_NONE_YET = "No images yet. Add some with the button, or drop files and folders here."
 
 
 class ProjectDock(SessionDock):
@@ -62,18 +57,11 @@ class ProjectDock(SessionDock):
         super().__init__(viewer, "Project")
         self._asked_thumbs: set[str] = set()
         self.form = NewProjectForm()
-        self.title = QLabel()
-        self.title.setWordWrap(True)
         self.new_button = QPushButton("New project ...")
         self.open_button = QPushButton("Open project ...")
-        self.add_button = QPushButton("Add images ...")
-        self.add_folder_button = QPushButton("Add folder ...")
-        self.list = ImagesList()
-        self.empty = QLabel(_NONE_YET)
-        self.empty.setWordWrap(True)
-        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.details = ImageDetails()
-        self.classes = ClassesList()
+        self.page = ProjectPage()
+        self.list, self.details = self.page.list, self.page.details
+        self.classes = self.page.classes
         self.jobs = JobsStrip(self.session)
         self.pages = QStackedWidget()
         self._compose()
@@ -131,27 +119,13 @@ class ProjectDock(SessionDock):
         first.addWidget(self.form)
         first.addStretch()
         self.pages.addWidget(start)
-        self.pages.addWidget(self._new_page())
+        self.pages.addWidget(self.page)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(6)
-        layout.addLayout(_side_by_side(self.new_button, self.open_button))
+        layout.addLayout(side_by_side(self.new_button, self.open_button))
         layout.addWidget(self.pages, stretch=1)
         layout.addWidget(self.jobs)
-
-    def _new_page(self) -> QWidget:
-        page = QWidget()
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self.title)
-        layout.addLayout(_side_by_side(self.add_button, self.add_folder_button))
-        layout.addWidget(self.list, stretch=1)
-        layout.addWidget(self.empty, stretch=1)
-        layout.addWidget(self.details)
-        self.classes_fold = Fold("Classes", self.classes)
-        layout.addWidget(self.classes_fold)
-        return page
 
     def _connect(self) -> None:
         session = self.session
@@ -160,8 +134,8 @@ class ProjectDock(SessionDock):
         listen(self, session.models_changed, self._read)
         self.new_button.clicked.connect(self.start_new_project)
         self.open_button.clicked.connect(self._ask_project)
-        self.add_button.clicked.connect(self.ask_images)
-        self.add_folder_button.clicked.connect(self._ask_folder)
+        self.page.add_button.clicked.connect(self.ask_images)
+        self.page.add_folder_button.clicked.connect(self._ask_folder)
         self.form.create_wanted.connect(self.create_project)
         self.form.cancel_wanted.connect(self._on_project)
         self.form.images_changed.connect(self._propose_tile)
@@ -181,8 +155,8 @@ class ProjectDock(SessionDock):
             return
         spec = project.spec
         self.pages.setCurrentIndex(1)
-        self.title.setText(f"<b>{spec.name}</b>")
-        self.title.setToolTip(str(project.path))
+        self.page.title.setText(f"<b>{spec.name}</b>")
+        self.page.title.setToolTip(str(project.path))
         self.classes.set_scheme(spec.scheme)
         self._read()
 
@@ -196,11 +170,11 @@ class ProjectDock(SessionDock):
             return
         self.list.set_images(rows)
         self.list.setVisible(bool(rows))
-        self.empty.setVisible(not rows)
+        self.page.empty.setVisible(not rows)
         unknown = sum(row.record.pixel_um is None for row in rows)
         count = "1 image" if len(rows) == 1 else f"{len(rows)} images"
         note = f", {unknown} without pixel size" if unknown else ""
-        self.title.setText(
+        self.page.title.setText(
             f"<b>{project.spec.name}</b><br>{count}{note}, tiles of {project.spec.tile_px} px"
         )
         self._on_chosen(self.list.selected)
@@ -316,10 +290,3 @@ def _picture(project: Project, image: str) -> NDArray[np.uint8] | None:
         return thumbnail(project.source(image))
     except PhenoError:
         return None
-
-
-def _side_by_side(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget)
-    return row

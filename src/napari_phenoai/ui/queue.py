@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["QueueDock"]
 
 _BEAT_MS = 10
+_SHORT = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
 _FILTERS = (
     ("all", "All tiles"),
     ("waiting", "To do"),
@@ -102,7 +103,8 @@ class QueueDock(QWidget):
         line.addWidget(self.filter_box)
         line.addWidget(self.counts)
         line.addStretch(1)
-        line.addWidget(QLabel("Choose by"))
+        self.strategy_box.setSizeAdjustPolicy(_SHORT)
+        self.strategy_box.setMinimumContentsLength(12)
         line.addWidget(self.strategy_box)
         line.addWidget(self.batch_box)
         line.addWidget(self.refresh_button)
@@ -117,7 +119,7 @@ class QueueDock(QWidget):
     def _fill_controls(self) -> None:
         for key, text in _FILTERS:
             self.filter_box.addItem(text, key)
-        self.strategy_box.addItem("Automatic", None)
+        self.strategy_box.addItem("Choose: automatic", None)
         self.strategy_box.setItemData(
             0, "Random at first, then tiles with the rarer classes", Qt.ItemDataRole.ToolTipRole
         )
@@ -129,6 +131,7 @@ class QueueDock(QWidget):
         self.batch_box.setRange(5, 200)
         self.batch_box.setValue(20)
         self.batch_box.setSuffix(" tiles")
+        self.batch_box.setMinimumWidth(104)
         self.batch_box.setToolTip("How many tiles are chosen at once")
         self.refresh_button.setToolTip("Choose the next tiles anew; the one on the screen stays")
         for widget in (self.filter_box, self.strategy_box, self.refresh_button):

@@ -122,6 +122,10 @@ class ResultsDock(SessionDock):
             self.source_box.addItem(words, name)
         for name, words in _FORMATS:
             self.format_box.addItem(words, name)
+        for box in (self.source_box, self.format_box):
+            box.setMinimumContentsLength(8)
+            policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            box.setSizeAdjustPolicy(policy)
         self.source_box.setToolTip("People's labels where there are any, else the prediction")
         self.format_box.setToolTip("File format of the masks")
         self.note = QLabel("* some pixels of this image have no class yet")

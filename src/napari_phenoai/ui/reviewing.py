@@ -187,7 +187,11 @@ class Reviewing:
             return
         self.touch()
         tile = self.desk.tile
-        self._drafts[tile.key] = self.desk.draft(self.desk.seconds + self.clock.seconds)
+        if self.desk.touched:
+            self._drafts[tile.key] = self.desk.draft(self.desk.seconds + self.clock.seconds)
+        else:
+            self._drafts.pop(tile.key, None)
+            self._background.do("writes", partial(drop_draft, self.project.path, tile))
         self._background.do("writes", partial(self._write_draft, tile), otherwise=self.failed.emit)
 
     def touch(self) -> None:

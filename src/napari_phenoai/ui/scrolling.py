@@ -22,7 +22,12 @@ class Scrolling(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(content)
-        self.setMinimumWidth(content.minimumSizeHint().width())
+
+    def minimumSizeHint(self) -> QSize:
+        """Return a size in which nothing is cut off at the right."""
+        content, bar = self.widget(), self.verticalScrollBar()
+        wide = content.minimumSizeHint().width() if content is not None else 0
+        return QSize(wide + (bar.sizeHint().width() if bar is not None else 0), 120)
 
     def sizeHint(self) -> QSize:
         """Return the size that the content likes."""

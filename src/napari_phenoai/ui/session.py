@@ -19,6 +19,7 @@ from napari_phenoai.ui.quiet import set_memory_aside, take_memory_back
 from napari_phenoai.ui.standing import Standing, standing_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from napari_phenoai.core.records import QueueItem, Review, Verdict
@@ -84,6 +85,7 @@ class Session:
         self.standing = Standing()
         self.author = ""
         self.device = "auto"
+        self.wished: Callable[[str], TrainSettings] | None = None
         self.background = Background()
         self.book = JobBook(self.background)
         self._leaving: list[Project] = []
@@ -262,10 +264,11 @@ class Session:
             self.error_raised.emit(error)
 
     def train_next(self) -> None:
-        """Start the training that fits what has been reviewed so far."""
+        """Start the training that fits what has been reviewed, or that was wished for."""
         if self.learner:
             family = self.learner.suited_family(self.standing)
-            self.train(TrainSettings(family=family, device=self.device))
+            settings = TrainSettings(family=family, device=self.device)
+            self.train(self.wished(family) if self.wished else settings)
 
     def cancel_training(self) -> None:
         """Stop the training; nothing that exists is lost."""

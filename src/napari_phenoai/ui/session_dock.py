@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from psygnal.qt import start_emitting_from_queue
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QMainWindow, QWidget
 
 from napari_phenoai.ui.docks import settle_soon
@@ -42,10 +43,13 @@ class SessionDock(QWidget):
         self.session = session_of(viewer)
         self._name = name
         self._docked = False
-        self.setMinimumWidth(_LEAST_WIDTH)
         start_emitting_from_queue(msec=_BEAT_MS)
         show_errors_of(self.session)
         self.session.background.do("preferences", preferences, then=self.on_preferences)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return a size in which nothing is cut off, and 300 px at least."""
+        return super().minimumSizeHint().expandedTo(QSize(_LEAST_WIDTH, 0))
 
     def on_preferences(self, wanted: Preferences) -> None:
         """Hear what the person prefers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from importlib.util import find_spec
 
 from qtpy.QtCore import Qt
@@ -22,7 +23,7 @@ from qtpy.QtWidgets import (
 
 from napari_phenoai.core.ports import TrainSettings
 
-__all__ = ["FITTING", "Fold", "TrainBox"]
+__all__ = ["FITTING", "Fold", "TrainBox", "TrainChoice"]
 
 FITTING = "fitting"
 """Stands for the family that fits the number of reviewed tiles."""
@@ -38,6 +39,28 @@ _DEVICES = (
     ("cpu", "this computer, processor"),
     ("cuda", "this computer, graphics card"),
 )
+
+
+@dataclass(frozen=True)
+class TrainChoice:
+    """What a person chose for the next trainings.
+
+    ``family`` may be `FITTING`; ``minutes`` is None for as long as it takes.
+    """
+
+    family: str = FITTING
+    encoder: str = "resnet18"
+    minutes: float | None = None
+    device: str = "auto"
+
+    def settings(self, fitting: str) -> TrainSettings:
+        """Return the settings, with the family `fitting` where the choice was left open."""
+        return TrainSettings(
+            family=fitting if self.family == FITTING else self.family,
+            encoder=self.encoder,
+            minutes=self.minutes,
+            device=self.device,
+        )
 
 
 class Fold(QWidget):
@@ -73,6 +96,7 @@ class TrainBox(QWidget):
     stop_wanted = QtSignal()
     auto_changed = QtSignal(bool)
     after_changed = QtSignal(int)
+    choice_changed = QtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -98,19 +122,16 @@ class TrainBox(QWidget):
         self.fold = Fold("Options", self._new_options())
         self._compose()
         self.set_running(running=False)
+        for box in (self.family_box, self.encoder_box, self.device_box):
+            box.currentIndexChanged.connect(lambda _: self.choice_changed.emit())
+        self.minutes_box.valueChanged.connect(lambda _: self.choice_changed.emit())
 
-    def settings(self, fitting: str = "unet") -> TrainSettings:
-        """Return what is chosen.
-
-        Parameters
-        ----------
-        fitting : str
-            Family that is meant where the person leaves the choice open.
-        """
+    @property
+    def choice(self) -> TrainChoice:
+        """What is chosen."""
         minutes = self.minutes_box.value()
-        family = str(self.family_box.currentData())
-        return TrainSettings(
-            family=fitting if family == FITTING else family,
+        return TrainChoice(
+            family=str(self.family_box.currentData()),
             encoder=self.encoder_box.currentText(),
             minutes=float(minutes) if minutes else None,
             device=str(self.device_box.currentData()),
