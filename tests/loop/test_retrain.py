@@ -97,6 +97,7 @@ def test_a_poisoned_round_never_serves(make_field: Any, rounds: int) -> None:
     assert project.rounds.served() == good.model
 
 
+@pytest.mark.slow
 def test_a_poisoned_network_never_serves(make_field: Any) -> None:
     pytest.importorskip("torch")
     field = make_field(5, size=(192, 192), tile_px=96)

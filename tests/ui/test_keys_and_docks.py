@@ -82,8 +82,16 @@ def test_the_tool_stays_from_tile_to_tile(hands: Hands) -> None:
     hands.key("E")
     hands.key("Return")
     hands.ready()
-    assert hands.dock.bench.tools.tool == "eraser"
-    assert str(hands.viewer.layers["PhenoAI tile"].mode) == "erase"
+    layer = hands.viewer.layers["PhenoAI tile"]
+    assert (hands.dock.bench.tools.tool, str(layer.mode)) == ("eraser", "erase")
+
+    hands.session.open_item(hands.session.upcoming()[-1])
+    hands.ready()
+    assert (hands.dock.bench.tools.tool, str(layer.mode)) == ("eraser", "erase")
+
+    hands.key("H")
+    hands.key("H")
+    assert (hands.dock.bench.tools.tool, str(layer.mode)) == ("eraser", "erase")
 
 
 def test_view_keys(hands: Hands) -> None:

@@ -257,7 +257,7 @@ def _spans(extent: slice) -> Iterator[tuple[int, slice, slice]]:
 
 
 def _encoded(chunk: NDArray[np.uint8]) -> bytes:
-    from numcodecs.zstd import Zstd  # type: ignore[import-untyped]
+    from numcodecs.zstd import Zstd
 
     data = np.ascontiguousarray(chunk)
     return bytes(Zstd(level=_LEVEL, checksum=True).encode(data))

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from napari_phenoai.core.ids import new_id
 from napari_phenoai.errors import NewerFormatError, PhenoError, ProjectError

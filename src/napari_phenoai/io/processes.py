@@ -6,7 +6,7 @@ import os
 import socket
 from typing import Self
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 from pydantic import Field, ValidationError
 
 from napari_phenoai.core.records import Record

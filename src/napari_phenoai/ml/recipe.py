@@ -51,7 +51,7 @@ class Recipe:
     epochs: int = 25
     batch: int = 8
     crop_px: int = 192
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     warm_up: float = 0.1
     ema_decay: float = 0.98
@@ -63,12 +63,12 @@ class Recipe:
     zoom: float = 1.4
     turn: float = 20.0
     photometric: float = 0.8
-    brightness: float = 0.3
-    contrast: float = 0.2
-    colour: float = 0.15
-    gamma: float = 0.2
-    blur: float = 0.15
-    noise: float = 0.15
+    brightness: float = 0.15
+    contrast: float = 0.1
+    colour: float = 0.04
+    gamma: float = 0.1
+    blur: float = 0.05
+    noise: float = 0.05
     encoder_rate: float = 0.3
     decoder: tuple[int, ...] = (256, 128, 64, 32, 16)
     flips_at_prediction: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from psygnal import Signal
@@ -85,7 +86,7 @@ class Background:
         """Call `then`, on the main thread, when all lanes have done what they were given."""
         left = set(self._lanes)
 
-        def passed(lane: str) -> None:
+        def passed(lane: str, _: object) -> None:
             left.discard(lane)
             if not left:
                 then()
@@ -93,7 +94,7 @@ class Background:
         if not left:
             then()
         for lane in list(left):
-            self.do(lane, _no_work, then=lambda _, lane=lane: passed(lane))
+            self.do(lane, _no_work, then=partial(passed, lane))
 
     def shutdown(self) -> None:
         """Let every lane finish what it was given, then stop the threads."""

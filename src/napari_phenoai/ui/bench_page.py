@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_phenoai.errors import PhenoError
 from napari_phenoai.ui.controls.class_list import ClassList
@@ -21,6 +29,7 @@ from napari_phenoai.ui.sentences import (
     counts_words,
     model_words,
     next_step,
+    quality_words,
     where_words,
 )
 
@@ -62,9 +71,8 @@ class BenchPage(QWidget):
         self.view = ViewBox()
         self.note = NameEdit()
         self.note.setPlaceholderText("Note on this tile")
-        self.help = QPushButton("All keys  ?")
-        self.help.setFlat(True)
-        self.help.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.help = _small_button("All keys  ?")
+        self.add_class = _small_button("+ Add a class")
         self._compose()
         self._connect()
         self.refresh()
@@ -84,18 +92,15 @@ class BenchPage(QWidget):
         box.addWidget(self.decisions)
         box.addWidget(_heading("Why this tile"))
         box.addWidget(self.why)
-        box.addWidget(_heading("Classes"))
+        box.addLayout(_line(_heading("Classes"), self.add_class))
         box.addWidget(self.classes)
-        box.addWidget(_heading("Tools"))
+        box.addLayout(_line(_heading("Tools"), self.help))
         box.addWidget(self.tools)
         box.addWidget(self.paint_only)
         box.addWidget(self.rest)
         box.addWidget(_heading("View"))
         box.addWidget(self.view)
-        line = QHBoxLayout()
-        line.addWidget(self.note, 1)
-        line.addWidget(self.help)
-        box.addLayout(line)
+        box.addWidget(self.note)
         box.addStretch(1)
 
     def _connect(self) -> None:
@@ -111,6 +116,7 @@ class BenchPage(QWidget):
         self.decisions.chosen.connect(lambda action: bench.table[action]())
         self.rest.clicked.connect(bench.table["accept_whole"])
         self.help.clicked.connect(bench.table["help"])
+        self.add_class.clicked.connect(self.classes.start_adding)
         self.classes.chosen.connect(bench.tools.choose_class)
         self.classes.added.connect(lambda name: self._change(lambda old: old.added(name)))
         self.classes.renamed.connect(
@@ -157,6 +163,7 @@ class BenchPage(QWidget):
         session = self.bench.session
         self.status.where.set_whole(where_words(session))
         self.status.model.set_whole(model_words(session.standing))
+        self.status.quality.set_whole(quality_words(session.standing))
         left = sum(item.state == "waiting" for item in session.queue)
         words = counts_words(session.standing, left)
         self.status.show_counts(len(session.queue) - left, left, words)
@@ -209,3 +216,19 @@ def _heading(text: str) -> QLabel:
     label = QLabel(text)
     label.setStyleSheet("font-weight: bold; margin-top: 4px;")
     return label
+
+
+def _small_button(text: str) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setAutoRaise(True)
+    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    return button
+
+
+def _line(*widgets: QWidget) -> QHBoxLayout:
+    line = QHBoxLayout()
+    line.addWidget(widgets[0], 1)
+    for widget in widgets[1:]:
+        line.addWidget(widget)
+    return line

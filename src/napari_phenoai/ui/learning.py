@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LearningDock"]
 
-_LANE = "learning"
 _LIVE_MS = 500
 _NO_PROJECT = "Open a project to see how its models learn."
 
@@ -90,12 +89,12 @@ class LearningDock(SessionDock):
         """Write all curves to a CSV file, in the background."""
         project = self.session.project
         if project is not None:
-            self._do(lambda: write_atomic(path, curves_csv(project).encode()))
+            self.ask(lambda: write_atomic(path, curves_csv(project).encode()))
 
     def save_picture(self, path: Path) -> None:
         """Write the curves to a PNG file, in the background."""
         drawings = self.curves.drawings()
-        self._do(lambda: write_atomic(path, render_png(drawings, PAPER)))
+        self.ask(lambda: write_atomic(path, render_png(drawings, PAPER)))
 
     def _compose(self) -> None:
         self.split = QSplitter(Qt.Orientation.Vertical)
@@ -207,7 +206,7 @@ class LearningDock(SessionDock):
         project = self.session.project
         if project is not None:
             answer = partial(self._on_read, project)
-            self._do(partial(read_learning, project), then=answer)
+            self.ask(partial(read_learning, project), then=answer)
 
     def _on_read(self, project: Project, data: LearningData) -> None:
         if project is self.session.project:
@@ -232,7 +231,7 @@ class LearningDock(SessionDock):
             return
         self._shown = model
         work = partial(read_epochs, project, model)
-        self._do(work, then=partial(self._on_epochs, model))
+        self.ask(work, then=partial(self._on_epochs, model))
 
     def _on_epochs(self, model: str, epochs: tuple[EpochPoint, ...]) -> None:
         if model == self._shown and self._watch is None:
@@ -250,7 +249,7 @@ class LearningDock(SessionDock):
     def _set_after(self, after: int) -> None:
         project = self.session.project
         if project is not None:
-            self._do(partial(project.update, train_after=after))
+            self.ask(partial(project.update, train_after=after))
 
     def _promote(self, model: str) -> None:
         project = self.session.project
@@ -264,12 +263,7 @@ class LearningDock(SessionDock):
 
     def _change(self, change: Callable[[], object]) -> None:
         session = self.session
-        session.background.do(
-            "writes",
-            change,
-            then=lambda _: session.models_edited(),
-            otherwise=session.error_raised.emit,
-        )
+        self.ask(change, lambda _: session.models_edited(), lane="writes")
 
     def _open_tile(self, key: str) -> None:
         found = [item for item in self.session.queue if item.tile == key]
@@ -290,11 +284,3 @@ class LearningDock(SessionDock):
     def _ask(self, title: str, name: str, kind: str) -> Path | None:
         path, _ = QFileDialog.getSaveFileName(self, title, name, kind)
         return Path(path) if path else None
-
-    def _do(self, work: object, then: object = None) -> None:
-        background = self.session.background
-        failed = self.session.error_raised.emit
-        if then is None:
-            background.do(_LANE, work, otherwise=failed)  # type: ignore[arg-type]
-        else:
-            background.do(_LANE, work, then=then, otherwise=failed)  # type: ignore[arg-type]

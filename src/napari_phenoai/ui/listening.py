@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakMethod
 
+from qtpy.compat import isalive
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import MethodType
 
     from psygnal import SignalInstance
     from qtpy.QtWidgets import QWidget
 
-__all__ = ["listen"]
+__all__ = ["listen", "while_alive"]
 
 
 def listen(widget: QWidget, signal: SignalInstance, slot: MethodType | Any) -> None:
@@ -29,3 +32,16 @@ def listen(widget: QWidget, signal: SignalInstance, slot: MethodType | Any) -> N
             signal.disconnect(alive, missing_ok=True)
 
     widget.destroyed.connect(stop)
+
+
+def while_alive(widget: QWidget, slot: Callable[[Any], object]) -> Callable[[Any], None]:
+    """Return `slot` as a function that does nothing once `widget` is destroyed.
+
+    For answers of threads, which may come after the window has closed.
+    """
+
+    def call(value: Any) -> None:
+        if isalive(widget):  # type: ignore[no-untyped-call]
+            slot(value)
+
+    return call

@@ -16,6 +16,7 @@ from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 from qtpy.QtGui import QImage, QPainter
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from napari_phenoai.ui.listening import while_alive
 from napari_phenoai.ui.quiet import quietly
 
 if TYPE_CHECKING:
@@ -186,7 +187,12 @@ class PlotView(QWidget):
             self.devicePixelRatioF(),
         )
         answer = partial(self._on_rendered, self._asked, self._drawing)
-        self._background.do("plots", work, then=answer, otherwise=self._on_failed)
+        self._background.do(
+            "plots",
+            work,
+            then=while_alive(self, answer),
+            otherwise=while_alive(self, self._on_failed),
+        )
 
     def _on_rendered(self, question: int, drawing: Drawing, picture: Rendered) -> None:
         self._busy = False

@@ -21,15 +21,14 @@ from napari_phenoai.jobs.job import Job
 from napari_phenoai.ui.adding import Added, add_images, create_project, propose_tile_px
 from napari_phenoai.ui.images_list import ImageRow, read_images
 from napari_phenoai.ui.jobs_strip import JobsStrip
-from napari_phenoai.ui.listening import listen
+from napari_phenoai.ui.listening import listen, while_alive
 from napari_phenoai.ui.project_form import NewProjectForm
 from napari_phenoai.ui.project_page import ProjectPage, side_by_side
 from napari_phenoai.ui.session_dock import SessionDock
 from napari_phenoai.ui.thumbnails import thumbnail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any
+    from collections.abc import Sequence
 
     import napari.viewer
     import numpy as np
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ProjectDock"]
 
-_LANE = "learning"
 _FORMATS = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.btf *.svs *.ndpi *.ome.tif);;All files (*)"
 
 
@@ -84,7 +82,7 @@ class ProjectDock(SessionDock):
             return
         form.create_button.setEnabled(False)
         work = partial(create_project, path, form.names, form.tile_px)
-        self._do(work, self._on_created, self._on_not_created)
+        self.ask(work, self._on_created, self._on_not_created)
 
     def open_project(self, path: str | Path) -> bool:
         """Open the project in the folder `path`; return whether that went well."""
@@ -97,7 +95,7 @@ class ProjectDock(SessionDock):
             return
         name = Path(places[0]).name if len(places) == 1 else f"{len(places)} files"
         job = Job(f"Adding {name}", add_images(project, list(places)), kind="add")
-        job.ended.connect(self._on_added, thread="main")
+        job.ended.connect(while_alive(self, self._on_added), thread="main")
         self.session.run(job)
 
     def take(self, places: Sequence[str]) -> None:
@@ -163,7 +161,7 @@ class ProjectDock(SessionDock):
     def _read(self) -> None:
         project = self.session.project
         if project is not None:
-            self._do(partial(read_images, project), partial(self._on_images, project))
+            self.ask(partial(read_images, project), partial(self._on_images, project))
 
     def _on_images(self, project: Project, rows: list[ImageRow]) -> None:
         if project is not self.session.project:
@@ -187,7 +185,7 @@ class ProjectDock(SessionDock):
             return
         self._asked_thumbs.add(key)
         answer = partial(self._on_thumbnail, project, image)
-        self.session.background.do("thumbnails", lambda: _picture(project, image), then=answer)
+        self.ask(lambda: _picture(project, image), answer, lane="thumbnails")
 
     def _on_thumbnail(self, project: Project, image: str, pixels: NDArray[np.uint8] | None) -> None:
         if project is self.session.project and pixels is not None:
@@ -225,7 +223,7 @@ class ProjectDock(SessionDock):
 
     def _propose_tile(self, places: list[str]) -> None:
         work = partial(propose_tile_px, list(places))
-        self._do(work, self.form.set_tile, lambda error: self.form.set_problem(str(error)))
+        self.ask(work, self.form.set_tile, lambda error: self.form.set_problem(str(error)))
 
     def _set_pixel(self, pixel_um: float) -> None:
         self._change("set_pixel_um", pixel_um or None)
@@ -243,16 +241,7 @@ class ProjectDock(SessionDock):
             for image in images:
                 change(image, value)
 
-        self._do(work, lambda _: self.session.project_changed.emit())
-
-    def _do(
-        self,
-        work: Callable[[], Any],
-        then: Callable[[Any], object],
-        otherwise: Callable[[Exception], object] | None = None,
-    ) -> None:
-        failed = otherwise or self.session.error_raised.emit
-        self.session.background.do(_LANE, work, then=then, otherwise=failed)
+        self.ask(work, lambda _: self.session.project_changed.emit())
 
     # --- asking
 

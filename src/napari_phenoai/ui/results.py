@@ -19,7 +19,7 @@ from napari_phenoai.io.export import export_masks, export_traits
 from napari_phenoai.jobs.job import Job, JobState
 from napari_phenoai.loop.predict import predict_project
 from napari_phenoai.ui.jobs_strip import JobsStrip
-from napari_phenoai.ui.listening import listen
+from napari_phenoai.ui.listening import listen, while_alive
 from napari_phenoai.ui.models_list import model_name
 from napari_phenoai.ui.result_table import ResultTree, count_results
 from napari_phenoai.ui.scrolling import Scrolling
@@ -80,7 +80,7 @@ class ResultsDock(SessionDock):
         work = predict_project(project, device=self.session.device)
         job = Job("Predicting all images", work, kind="predict")
         self._predicting = job
-        job.ended.connect(self._on_predicted, thread="main")
+        job.ended.connect(while_alive(self, self._on_predicted), thread="main")
         self.session.run(job)
         self._update()
 
@@ -91,7 +91,7 @@ class ResultsDock(SessionDock):
             return
         job = Job("Counting", count_results(project), kind="count")
         self._counting = job
-        job.ended.connect(self._on_counted, thread="main")
+        job.ended.connect(while_alive(self, self._on_counted), thread="main")
         self.session.run(job)
         self._update()
 

@@ -11,7 +11,14 @@ if TYPE_CHECKING:
     from napari_phenoai.ui.session import Session
     from napari_phenoai.ui.standing import Standing
 
-__all__ = ["accept_words", "counts_words", "model_words", "next_step", "where_words"]
+__all__ = [
+    "accept_words",
+    "counts_words",
+    "model_words",
+    "next_step",
+    "quality_words",
+    "where_words",
+]
 
 
 def where_words(session: Session) -> str:
@@ -24,14 +31,22 @@ def where_words(session: Session) -> str:
 
 
 def model_words(standing: Standing) -> str:
-    """Say which model serves and how good it is."""
+    """Say which model serves."""
     if standing.served is None:
         return "No model yet"
     family = {"forest": "trees", "unet": "network"}.get(standing.served.family, "model")
+    made = standing.served.created.astimezone()
+    return f"Model: {family} of {made:%d %b, %H:%M}"
+
+
+def quality_words(standing: Standing) -> str:
+    """Say how good the served model is, with what is not known shown as unknown."""
     score = standing.evaluation
-    if score is None:
-        return f"Model: {family}, {dice_text(None, None, None, 0)}"
-    return f"Model: {family}, {dice_text(score.dice, score.low, score.high, score.tiles)}"
+    if standing.served is None or score is None:
+        words = dice_text(None, None, None, 0)
+    else:
+        words = dice_text(score.dice, score.low, score.high, score.tiles)
+    return words[0].upper() + words[1:]
 
 
 def counts_words(standing: Standing, left: int) -> str:
@@ -62,8 +77,9 @@ def next_step(session: Session) -> str:
     if desk is None:
         broken = session.reviewing is not None and session.reviewing.unreadable
         return "This tile cannot be read. Press S to go on." if broken else "Reading the tile …"
-    if desk.item.state != "waiting":
-        return f"This tile was {desk.item.state}. Change what is wrong, then press Enter again."
+    if session.current.state != "waiting":
+        was = session.current.state
+        return f"This tile was {was} before. Change what is wrong, then press Enter again."
     if not desk.has_prediction:
         return _first_tiles(desk, [item.name for item in project.scheme.active])
     if desk.paint_only:

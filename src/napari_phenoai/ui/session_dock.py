@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psygnal.qt import start_emitting_from_queue
 from qtpy.QtCore import QSize
@@ -10,10 +10,13 @@ from qtpy.QtWidgets import QMainWindow, QWidget
 
 from napari_phenoai.ui.docks import settle_soon
 from napari_phenoai.ui.errors import show_errors_of
+from napari_phenoai.ui.listening import while_alive
 from napari_phenoai.ui.preferences import Preferences, preferences, remember_reader
 from napari_phenoai.ui.session import session_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import napari.viewer
     from qtpy.QtGui import QShowEvent
 
@@ -21,6 +24,11 @@ __all__ = ["SessionDock"]
 
 _BEAT_MS = 10
 _LEAST_WIDTH = 300
+_LANE = "docks"
+
+
+def _nothing(_: object) -> None:
+    return
 
 
 class SessionDock(QWidget):
@@ -45,7 +53,33 @@ class SessionDock(QWidget):
         self._docked = False
         start_emitting_from_queue(msec=_BEAT_MS)
         show_errors_of(self.session)
-        self.session.background.do("preferences", preferences, then=self.on_preferences)
+        self.ask(preferences, self.on_preferences)
+
+    def ask(
+        self,
+        work: Callable[[], Any],
+        then: Callable[[Any], object] | None = None,
+        otherwise: Callable[[Exception], object] | None = None,
+        *,
+        lane: str = _LANE,
+    ) -> None:
+        """Run `work` in a thread and hand its answer to `then`, unless the dock has gone.
+
+        Parameters
+        ----------
+        work : callable
+            Must not touch widgets.
+        then, otherwise : callable
+            Get the result or the error on the main thread; errors are shown by default.
+        lane : str
+            Works of one lane run one after the other.
+        """
+        self.session.background.do(
+            lane,
+            work,
+            then=while_alive(self, then or _nothing),
+            otherwise=while_alive(self, otherwise or self.session.error_raised.emit),
+        )
 
     def minimumSizeHint(self) -> QSize:
         """Return a size in which nothing is cut off, and 300 px at least."""

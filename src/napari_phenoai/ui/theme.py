@@ -44,13 +44,13 @@ STATE_WORDS: Mapping[str, str] = {
 }
 
 STATE_COLOURS: Mapping[str, str] = {
-    "waiting": "#8c929c",
     "accepted": "#009e73",
     "corrected": "#56b4e9",
     "rejected": "#d55e00",
     "skipped": "#8c929c",
     "flagged": "#e69f00",
 }
+"""Bar under the picture of a decided tile; its state is told in words too."""
 
 
 def class_colours(

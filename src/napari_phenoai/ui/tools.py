@@ -140,6 +140,8 @@ class Tools:
         layer = self._layer
         if self._applying or layer is None or self._session.project is None:
             return
+        if not layer.visible:
+            return  # napari takes the tool away from a hidden layer, and gives it back
         mode = str(layer.mode)
         if mode == "erase":
             self.tool = "eraser"

@@ -97,11 +97,12 @@ def write_zarr(path: Path, planes: Planes, values: Values) -> Work[int]:
     """Write an OME-Zarr 0.5 label image with its colours; return pixels without a class."""
     missing = 0
     shape = (planes.depth, *planes.record.plane)
-    pyramid = Pyramid(path, shape, fill=values.unlabelled, reduce=mode_2x2)
-    pyramid.create(_ome(pyramid, planes, values))
+    pyramid = Pyramid(path, shape, fill=values.unlabelled, reduce=mode_2x2, truth=True)
+    pyramid.create(_ome(pyramid, shape, planes, values))
     for block, labels in _counted(planes):
         missing += int(np.count_nonzero(labels == 0))
-        pyramid.write(block, values.table()[labels])
+        if pyramid.write(block, values.table()[labels]):
+            pyramid.refresh(block)
         yield Progress(block.area_px, None)
     return missing
 
@@ -112,7 +113,9 @@ def _counted(planes: Planes, z: int | None = None) -> Iterator[tuple[Tile, NDArr
             yield block, planes.read(block)
 
 
-def _ome(pyramid: Pyramid, planes: Planes, values: Values) -> dict[str, object]:
+def _ome(
+    pyramid: Pyramid, shape: tuple[int, int, int], planes: Planes, values: Values
+) -> dict[str, object]:
     """Return the OME attributes of an exported label image."""
     name, pixel_um = planes.record.name, planes.record.pixel_um
     colours = [
@@ -122,7 +125,7 @@ def _ome(pyramid: Pyramid, planes: Planes, values: Values) -> dict[str, object]:
     legend = [{"label-value": value, "class": item.name} for value, item in values.classes()]
     return {
         "version": "0.5",
-        "multiscales": multiscales(name, pyramid.shape, pyramid.count, pixel_um),
+        "multiscales": multiscales(name, shape, pyramid.count, pixel_um),
         "image-label": {"version": "0.5", "colors": colours, "properties": legend},
         "phenoai": _about(planes, values),
     }

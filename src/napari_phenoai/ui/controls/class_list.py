@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QColorDialog,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -59,7 +58,8 @@ class ClassRow(QWidget):
         row.setSpacing(6)
         self.swatch = _swatch(item.colour, number)
         self.swatch.clicked.connect(self._pick_colour)
-        text = f"{item.name} (background)" if background else item.name
+        told = background and "background" not in item.name.lower()
+        text = f"{item.name} (background)" if told else item.name
         self.name = ElidedLabel(text)
         self.edit = NameEdit(item.name)
         self.edit.entered.connect(self._rename)
@@ -123,7 +123,7 @@ class ClassRow(QWidget):
 
 
 class ClassList(QWidget):
-    """All classes in use, and a field to add one.
+    """All classes in use, and a field for the name of a new one.
 
     Signals
     -------
@@ -150,15 +150,10 @@ class ClassList(QWidget):
         self._rows = QVBoxLayout()
         self._rows.setSpacing(1)
         box.addLayout(self._rows)
-        self.add_button = QPushButton("+ Add a class")
-        self.add_button.setFlat(True)
-        self.add_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.add_button.clicked.connect(self._start_adding)
         self.new_name = NameEdit("")
         self.new_name.setPlaceholderText("Name of the new class, then Enter")
         self.new_name.entered.connect(self._add)
         self.new_name.hide()
-        box.addWidget(self.add_button, 0, Qt.AlignmentFlag.AlignLeft)
         box.addWidget(self.new_name)
 
     def set_scheme(self, scheme: ClassScheme) -> None:
@@ -188,15 +183,14 @@ class ClassList(QWidget):
         for key, row in self.rows.items():
             row.set_share(None if shares is None else shares.get(key, 0.0))
 
-    def _start_adding(self) -> None:
-        self.add_button.hide()
+    def start_adding(self) -> None:
+        """Ask for the name of a new class."""
         self.new_name.clear()
         self.new_name.show()
         self.new_name.setFocus()
 
     def _add(self, name: str) -> None:
         self.new_name.hide()
-        self.add_button.show()
         if name:
             self.added.emit(name)
 

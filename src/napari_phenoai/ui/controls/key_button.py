@@ -60,12 +60,18 @@ class KeyButton(QPushButton):
         self._cap.setVisible(bool(key))
         box.addWidget(self._cap, 0, Qt.AlignmentFlag.AlignCenter)
         box.addStretch(1)
+        self.toggled.connect(self._on_toggled)
         if primary:
             self.setStyleSheet(_PRIMARY)
             self._label.setStyleSheet(
                 "color: white; font-weight: bold; font-size: 14px; background: transparent;"
             )
             self._cap.setStyleSheet(_CAP + "color: white; border-color: white;")
+
+    def _on_toggled(self, checked: bool) -> None:
+        colour = "color: white;" if checked else ""
+        self._label.setStyleSheet(f"background: transparent; {colour}")
+        self._cap.setStyleSheet(_CAP + colour)
 
     def caption(self) -> str:
         """Return what the button says."""

@@ -20,6 +20,7 @@ class StatusLines(QWidget):
         self.where = ElidedLabel()
         self.where.setStyleSheet("font-weight: bold;")
         self.model = ElidedLabel()
+        self.quality = ElidedLabel()
         self.counts = ElidedLabel()
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
@@ -30,8 +31,10 @@ class StatusLines(QWidget):
             "background: rgba(86, 180, 233, 45); border-left: 3px solid #56b4e9;"
             "padding: 4px 6px; border-radius: 2px;"
         )
-        for widget in (self.where, self.model, self.counts, self.progress, self.next_step):
+        for widget in (self.where, self.model, self.quality, self.counts, self.progress):
             box.addWidget(widget)
+        box.addSpacing(2)
+        box.addWidget(self.next_step)
 
     def show_counts(self, done: int, left: int, text: str) -> None:
         """Show how many tiles of the queue are done and left, and say it in `text`."""

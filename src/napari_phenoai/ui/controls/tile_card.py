@@ -62,6 +62,9 @@ class TileCard(QStyledItemDelegate):
         area = option.rect.adjusted(_EDGE_PX, _EDGE_PX, -_EDGE_PX, -_EDGE_PX)
         frame = QRect(area.left(), area.top(), PICTURE_PX, PICTURE_PX)
         self._draw_picture(painter, frame, item)
+        if item.state != "waiting":
+            bar = QRect(frame.left(), frame.bottom() - 3, frame.width(), 4)
+            painter.fillRect(bar, QColor(STATE_COLOURS[item.state]))
         words = QRect(area.left(), frame.bottom() + 2, area.width(), _LINE_PX)
         self._draw_words(painter, words, item, option.palette.windowText().color())
         if item.tile == self.current:
@@ -91,10 +94,9 @@ class TileCard(QStyledItemDelegate):
         font = QFont(painter.font())
         font.setPixelSize(11)
         painter.setFont(font)
-        painter.setPen(QColor(STATE_COLOURS[item.state]) if item.state != "waiting" else colour)
+        painter.setPen(colour)
         text = f"{STATE_SIGNS[item.state]} {STATE_WORDS[item.state]}"
         painter.drawText(line, int(Qt.AlignmentFlag.AlignLeft), text)
-        painter.setPen(colour)
         below = line.translated(0, _LINE_PX)
         left = f"{item.position + 1}"
         right = "" if item.score is None else f"{item.score:.2f}"

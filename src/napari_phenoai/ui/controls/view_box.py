@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QSlider, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QSlider, QWidget
 
 from napari_phenoai.ui.keys import key_of
 
@@ -57,9 +57,10 @@ class ViewBox(QWidget):
         self.opacity.setRange(5, 100)
         self.opacity.setToolTip("Opacity of the labels")
         self.opacity.valueChanged.connect(lambda value: self.faded.emit(value / 100))
-        label = QLabel("Opacity")
-        grid.addWidget(label, 3, 0)
-        grid.addWidget(self.opacity, 3, 1)
+        fade = QHBoxLayout()
+        fade.addWidget(QLabel("Opacity"))
+        fade.addWidget(self.opacity, 1)
+        grid.addLayout(fade, 2, 1)
         grid.setColumnStretch(0, 1)
         grid.setColumnStretch(1, 1)
 

@@ -41,7 +41,8 @@ class WhyBox(QWidget):
             ``heldout`` tiles check the model and never teach it.
         """
         held = " It checks the model and is never learned from." if role == "heldout" else ""
-        self.sentence.setText(f"{reason or 'Chosen by hand.'}{held}")
+        told = (reason or "chosen by hand").rstrip(".")
+        self.sentence.setText(f"{told[0].upper()}{told[1:]}.{held}")
         self.bar.setVisible(score is not None)
         self.value.setVisible(score is not None)
         if score is not None:
