@@ -13,7 +13,7 @@ import pytest
 from napari_phenoai.core.ports import TrainSettings
 from napari_phenoai.errors import DiskError, PhenoError
 from napari_phenoai.testing.project import tiny_project
-from napari_phenoai.ui import reviewing as reviewing_module
+from napari_phenoai.ui import saving
 from napari_phenoai.ui.drafts import draft_path
 from napari_phenoai.ui.session import Session, session_of
 from napari_phenoai.ui.standing import Standing, next_family
@@ -142,7 +142,7 @@ def test_a_write_that_fails_keeps_the_mask(fresh: Session, monkeypatch: pytest.M
     _paint(fresh)
     painted = _desk(fresh).labels.copy()
     with monkeypatch.context() as patch:
-        patch.setattr(reviewing_module, "decide", full)
+        patch.setattr(saving, "decide", full)
         fresh.decide("accepted")
         _until(lambda: errors)
     assert "The disk is full." in errors[0].what

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from napari_phenoai.core.geometry import Tile, gap_px, grid
 from napari_phenoai.core.ports import Candidate, Strategy, TileStats
-from napari_phenoai.core.sampling import spread, strategies, strategy
+from napari_phenoai.core.sampling import strategies, strategy
+from napari_phenoai.core.spreading import spread, uncovered
 from napari_phenoai.errors import InputError
 
 NAMES = {1: "soil", 2: "leaf", 3: "symptom"}
@@ -135,3 +136,11 @@ def test_spread_keeps_away_from_what_is_covered(seed: int, count: int) -> None:
                 height = min(tile.y1, other.y1) - max(tile.y, other.y)
                 width = min(tile.x1, other.x1) - max(tile.x, other.x)
                 assert height * width <= 0.5 * tile.area_px
+
+
+def test_what_is_covered_by_halves_is_covered() -> None:
+    tile = Tile("im", 0, 0, 100, 100)
+    left, right = Tile("im", 0, -60, 100, 100), Tile("im", 0, 70, 100, 100)
+    assert uncovered([tile], [left]) == uncovered([tile], [right]) == [tile]
+    assert uncovered([tile], [left, right]) == []
+    assert uncovered([tile], [Tile("other", 0, 0, 100, 100)]) == [tile]

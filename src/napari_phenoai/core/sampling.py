@@ -10,7 +10,6 @@ same tiles.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -18,12 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_phenoai.core.ports import Candidate, Choice, Strategy, TileStats
+from napari_phenoai.core.spreading import spread
 from napari_phenoai.errors import InputError
 
 if TYPE_CHECKING:
     from napari_phenoai.core.geometry import Tile
 
-__all__ = ["HONEST", "ForegroundRandom", "Random", "Uncertain", "spread", "strategies", "strategy"]
+__all__ = ["HONEST", "ForegroundRandom", "Random", "Uncertain", "due_heldout", "strategies", "strategy"]
 
 HONEST = "random look, to measure honestly"
 """Reason of a tile that was drawn for the held-out stream."""
@@ -214,74 +214,20 @@ def strategy(name: str, names: Mapping[int, str] | None = None) -> Strategy:
     return known[name]
 
 
-def spread(
-    order: Sequence[Tile],
-    count: int,
-    taken: Sequence[Tile] = (),
-    *,
-    most_per_image: int = 1,
-) -> list[Tile]:
-    """Return the first `count` tiles of `order` that are not too near to each other.
+def due_heldout(decided: int, share: float) -> int:
+    """Return how many of the first `decided` tiles should be held out.
 
-    Parameters
-    ----------
-    order : sequence of Tile
-        Most wanted first.
-    count : int
-        How many at most.
-    taken : sequence of Tile
-        Tiles decided before; they push others away as chosen ones do.
-    most_per_image : int
-        How many one image may give at first, if that is more than its even share.
+    It is `share` of them, rounded; but two of the first six, so that the first
+    model can be measured.
 
-    Returns
-    -------
-    list of Tile
-        In the order of choice. Tiles that an earlier one covers by more than
-        half are never chosen.
+    Examples
+    --------
+    >>> [due_heldout(number, 0.2) for number in (1, 2, 3, 6, 10, 20, 30)]
+    [0, 0, 1, 2, 2, 4, 6]
     """
-    if count < 1 or not order:
-        return []
-    even = max(most_per_image, -(-count // len({tile.image for tile in order})))
-    near = _Neighbours(taken)
-    chosen: dict[Tile, None] = {}
-    number: Counter[str] = Counter()
-    for share, apart, overlap in ((even, 0.5, 0.0), (2 * even, 0.0, 0.0), (count, 0.0, 0.5)):
-        for tile in order:
-            if len(chosen) == count:
-                return list(chosen)
-            if tile in chosen or number[tile.image] >= share:
-                continue
-            if near.covers(tile, apart) > overlap:
-                continue
-            chosen[tile] = None
-            number[tile.image] += 1
-            near.add(tile)
-    return list(chosen)
-
-
-class _Neighbours:
-    """Tiles by image and plane, to ask how much of another one they cover."""
-
-    def __init__(self, tiles: Sequence[Tile]) -> None:
-        self._boxes: dict[tuple[str, int], list[tuple[int, int, int, int]]] = defaultdict(list)
-        for tile in tiles:
-            self.add(tile)
-
-    def add(self, tile: Tile) -> None:
-        self._boxes[tile.image, tile.z].append((tile.y, tile.x, tile.y1, tile.x1))
-
-    def covers(self, tile: Tile, apart: float) -> float:
-        """Return the largest share of `tile`, grown by `apart` of its size, that one covers."""
-        boxes = self._boxes.get((tile.image, tile.z))
-        if not boxes:
-            return 0.0
-        more_y, more_x = apart * tile.height, apart * tile.width
-        y0, x0, y1, x1 = np.asarray(boxes).T
-        height = np.minimum(y1, tile.y1 + more_y) - np.maximum(y0, tile.y - more_y)
-        width = np.minimum(x1, tile.x1 + more_x) - np.maximum(x0, tile.x - more_x)
-        area = np.maximum(height, 0) * np.maximum(width, 0)
-        return float(area.max() / tile.area_px)
+    if share <= 0:
+        return 0
+    return max(int(decided * share + 0.5), min(decided, 6) // 3)
 
 
 def _present(stats: Iterable[TileStats], background: int) -> list[int]:

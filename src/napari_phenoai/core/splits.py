@@ -16,17 +16,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from napari_phenoai.core.blocks import blocks, reached
 from napari_phenoai.core.geometry import Tile, gap_px
 
 if TYPE_CHECKING:
     from napari_phenoai.core.records import ImageRecord, Role
 
-__all__ = ["GAP_PX", "Mode", "Plot", "Split", "due_heldout", "make_split"]
+__all__ = ["GAP_PX", "Mode", "Plot", "Split", "make_split"]
 
 Mode = Literal["auto", "image", "group", "block"]
 
@@ -35,9 +35,6 @@ GAP_PX = 64
 
 _ENOUGH = 3
 """Number of images, or of groups, from which they are kept apart as a whole."""
-
-_FEW_BLOCKS = 25
-"""An image is cut into larger blocks only while there are at least this many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,22 +186,6 @@ def make_split(
     return Split(tuple(plots), first, gap_px)
 
 
-def due_heldout(decided: int, share: float) -> int:
-    """Return how many of the first `decided` tiles should be held out.
-
-    It is `share` of them, rounded; but two of the first six, so that the first
-    model can be measured.
-
-    Examples
-    --------
-    >>> [due_heldout(number, 0.2) for number in (1, 2, 3, 6, 10, 20, 30)]
-    [0, 0, 1, 2, 2, 4, 6]
-    """
-    if share <= 0:
-        return 0
-    return max(int(decided * share + 0.5), min(decided, 6) // 3)
-
-
 def _settled(images: Sequence[ImageRecord], mode: Mode) -> Mode:
     if mode != "auto":
         return mode
@@ -251,29 +232,18 @@ def _cut_plots(
     tile_px: int,
     gap: int,
 ) -> list[Plot]:
-    blocks = {image.id: dict(_blocks(_plane(image), tile_px, gap)) for image in images}
+    areas = {image.id: dict(blocks(_plane(image), tile_px, gap)) for image in images}
     fixed: dict[str, Role] = {}
     for tile, role in used.items():
-        for key in _reached(blocks.get(tile.image, {}), tile, gap):
+        for key in reached(areas.get(tile.image, {}), tile, gap):
             fixed[key] = "heldout" if "heldout" in (role, fixed.get(key)) else role
-    keys = {key for areas in blocks.values() for key in areas}
+    keys = {key for parts in areas.values() for key in parts}
     drawn = _drawn(keys, fixed, share, seed)
     return [
         Plot(key, area, image.shape[0], drawn[key])
         for image in images
-        for key, area in blocks[image.id].items()
+        for key, area in areas[image.id].items()
     ]
-
-
-def _reached(blocks: Mapping[str, Tile], tile: Tile, gap: int) -> list[str]:
-    """Return the blocks that lie nearer to `tile` than the gap."""
-    if not blocks:
-        return []
-    boxes = np.array([(area.y, area.x, area.y1, area.x1) for area in blocks.values()])
-    far_y = np.maximum(boxes[:, 0] - tile.y1, tile.y - boxes[:, 2])
-    far_x = np.maximum(boxes[:, 1] - tile.x1, tile.x - boxes[:, 3])
-    keys = list(blocks)
-    return [keys[index] for index in np.flatnonzero(np.maximum(far_y, far_x) < gap)]
 
 
 def _drawn(keys: set[str], fixed: Mapping[str, Role], share: float, seed: str) -> dict[str, Role]:
@@ -297,28 +267,6 @@ def _key(image: ImageRecord, *, group: bool) -> str:
 
 def _plane(image: ImageRecord) -> Tile:
     return Tile(image.id, 0, 0, *image.plane)
-
-
-def _blocks(plane: Tile, tile_px: int, gap: int) -> Iterator[tuple[str, Tile]]:
-    """Cut a plane into square blocks of 1 to 16 tiles a side, with a gap between them."""
-    for edge in (16, 8, 4, 2, 1):
-        size = edge * tile_px + gap
-        rows, columns = (max(1, (length + gap) // size) for length in plane.shape)
-        if rows * columns >= _FEW_BLOCKS:
-            break
-    if rows * columns == 1:
-        yield f"image:{plane.image}", plane
-        return
-    for row, (y, height) in enumerate(_pieces(plane.height, rows, gap)):
-        for column, (x, width) in enumerate(_pieces(plane.width, columns, gap)):
-            key = f"block:{plane.image}:{row}of{rows},{column}of{columns}"
-            yield key, Tile(plane.image, y, x, height, width)
-
-
-def _pieces(length: int, count: int, gap: int) -> Iterator[tuple[int, int]]:
-    edges = np.linspace(0, length + gap, count + 1).round().astype(int)
-    for start, stop in pairwise(int(edge) for edge in edges):
-        yield start, stop - start - gap
 
 
 def _starts(first: int, length: int, size: int, *, cover: bool) -> list[int]:

@@ -9,18 +9,20 @@ import numpy as np
 from napari_phenoai.core.context import crop_with_context
 from napari_phenoai.core.geometry import Tile
 from napari_phenoai.core.metrics import confusion, evaluate_counts
+from napari_phenoai.core.progress import Progress, finish
 from napari_phenoai.core.scoring import class_map
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from napari_phenoai.core.ports import Predictor, Sample
+    from napari_phenoai.core.progress import Work
     from napari_phenoai.core.records import Evaluation
     from napari_phenoai.core.scheme import ClassScheme
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "evaluating"]
 
 
 def evaluate(
@@ -47,8 +49,18 @@ def evaluate(
     counts : ndarray of int64, shape (n, k, k)
         Confusion of each tile over ``scheme.ids``.
     """
+    return finish(evaluating(predictor, list(samples), scheme, seed=seed))
+
+
+def evaluating(
+    predictor: Predictor, samples: Sequence[Sample], scheme: ClassScheme, *, seed: int = 0
+) -> Work[tuple[Evaluation, NDArray[np.int64]]]:
+    """Do what `evaluate` does, with a progress after each tile."""
     k = len(scheme.ids)
-    counts = [_confusion(predictor, sample, scheme) for sample in samples]
+    counts = []
+    for number, sample in enumerate(samples):
+        counts.append(_confusion(predictor, sample, scheme))
+        yield Progress(number + 1, len(samples), "measuring on the held-out tiles")
     stack = np.asarray(counts, np.int64).reshape(-1, k, k)
     return evaluate_counts(stack, scheme, predictor.card.id, seed=seed), stack
 

@@ -11,9 +11,9 @@ import numpy as np
 from napari_phenoai.core.ports import Candidate, Choice
 from napari_phenoai.core.progress import Progress
 from napari_phenoai.core.records import QueueItem, Review
-from napari_phenoai.core.sampling import HONEST, spread, strategy
+from napari_phenoai.core.sampling import HONEST, due_heldout, strategy
 from napari_phenoai.core.scoring import stats_of_classes, tile_stats
-from napari_phenoai.core.splits import Split, due_heldout
+from napari_phenoai.core.spreading import spread, uncovered
 from napari_phenoai.errors import InputError
 from napari_phenoai.loop.predict import predict_pieces
 from napari_phenoai.loop.review import split_of
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_phenoai.core.ports import Predictor, Strategy, TileStats
     from napari_phenoai.core.progress import Work
     from napari_phenoai.core.records import Role
+    from napari_phenoai.core.splits import Split
     from napari_phenoai.io.project import Project
 
 __all__ = ["default_strategy", "refresh_queue", "to_check_again"]
@@ -61,9 +62,10 @@ class _Need:
         }
 
     def open(self, tiles: Sequence[Tile]) -> list[Tile]:
-        """Leave out of `tiles` those that must not come again."""
+        """Leave out of `tiles` those that were decided, or are mostly covered by such."""
         decided = self.decided
-        return [tile for tile in tiles if tile.key not in decided]
+        new = [tile for tile in tiles if tile.key not in decided]
+        return uncovered(new, list(decided.values()))
 
 
 def refresh_queue(
@@ -118,9 +120,7 @@ def refresh_queue(
     ModelError
         If the strategy needs a model and none serves.
     """
-    if not project.images():
-        hint = "Add some with phenoai add, or drop them onto the window."
-        raise InputError(f"The project {project.path} has no images.", hint=hint)
+    _check_images(project)
     yield Progress(0, 1, "looking for tiles")
     chosen_by = _strategy(project, strategy, predictor)
     if chosen_by.needs_model and predictor is None:
@@ -158,9 +158,8 @@ def to_check_again(project: Project) -> list[Review]:
 
 def _strategy(project: Project, name: str | None, predictor: Predictor | None) -> Strategy:
     names = dict(zip(project.scheme.ids, project.scheme.names, strict=True))
-    if name is None:
-        name = default_strategy(project) if predictor is None else "foreground-random"
-    return strategy(name, names)
+    default = default_strategy(project) if predictor is None else "foreground-random"
+    return strategy(name or default, names)
 
 
 def _need(project: Project, *, recheck: bool) -> _Need:

@@ -13,7 +13,7 @@ from napari_phenoai.core.ids import new_id
 from napari_phenoai.core.progress import Progress, scaled
 from napari_phenoai.core.records import GateDecision, ModelCard, RoundRecord
 from napari_phenoai.errors import InputError, PhenoError
-from napari_phenoai.loop.evaluation import evaluate
+from napari_phenoai.loop.evaluation import evaluate, evaluating
 from napari_phenoai.loop.models import evaluation_of, load_predictor
 from napari_phenoai.loop.snapshots import samples_of, take_snapshot
 
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_phenoai.core.ports import Sample, Trainer, TrainSettings
+    from napari_phenoai.core.ports import Predictor, Sample, Trainer, TrainSettings
     from napari_phenoai.core.progress import Work
     from napari_phenoai.core.records import Evaluation, Review, Snapshot
     from napari_phenoai.io.project import Project
 
 __all__ = ["due", "evaluate", "is_due", "retrain"]
 
+_EVALUATE = {"stage": "evaluate"}
 _TRAINED = 0.9
 """Share of the progress that the training itself takes."""
 
@@ -107,11 +108,9 @@ def retrain(
     with project.models.stage() as folder:
         training = trainer.train(plan.samples, plan.card, settings, folder, origin)
         card = yield from scaled(_staged(training), 0, _TRAINED)
-        yield Progress(_TRAINED, 1, "measuring on the held-out tiles", {"stage": "evaluate"})
-        candidate = _candidate(folder, card, settings, plan)
-        yield Progress(0.95, 1, "measuring the served model", {"stage": "evaluate"})
-        before, gate = _compared(project, plan, candidate, settings)
-        yield Progress(0.99, 1, gate.reason, {"stage": "evaluate"})
+        candidate = yield from scaled(_candidate(folder, card, settings, plan), _TRAINED, 0.95)
+        before, gate = yield from scaled(_compared(project, plan, candidate, settings), 0.95, 0.99)
+        yield Progress(0.99, 1, gate.reason, _EVALUATE)
         card = project.models.commit(folder, card)
     record = project.rounds.add(_record(project, plan, candidate, before, gate))
     dice = candidate.evaluation.dice
@@ -189,25 +188,42 @@ def _staged(work: Work[ModelCard]) -> Work[ModelCard]:
         work.close()
 
 
-def _candidate(folder: Path, card: ModelCard, settings: TrainSettings, plan: _Plan) -> _Measured:
+def _measured(predictor: Predictor, plan: _Plan, who: str) -> Work[_Measured]:
+    """Measure a model on the held-out tiles of `plan`."""
+    work = evaluating(predictor, plan.heldout, plan.snapshot.scheme)
+    try:
+        while True:
+            progress = next(work)
+            yield Progress(progress.done, progress.total, f"measuring {who}", _EVALUATE)
+    except StopIteration as end:
+        return _Measured(*end.value)
+    finally:
+        work.close()
+
+
+def _candidate(
+    folder: Path, card: ModelCard, settings: TrainSettings, plan: _Plan
+) -> Work[_Measured]:
     from napari_phenoai.io.files import write_json
     from napari_phenoai.ml.families import load_model
 
     write_json(folder / "card.json", card)
+    yield Progress(0, 1, "measuring the new model", _EVALUATE)
     predictor = load_model(folder, device=settings.device, precision=settings.precision)
-    return _Measured(*evaluate(predictor, plan.heldout, plan.snapshot.scheme))
+    return (yield from _measured(predictor, plan, "the new model"))
 
 
 def _compared(
     project: Project, plan: _Plan, candidate: _Measured, settings: TrainSettings
-) -> tuple[_Measured | None, GateDecision]:
+) -> Work[tuple[_Measured | None, GateDecision]]:
     if plan.served is None:
         return None, compare(candidate.counts, None)
+    yield Progress(0, 1, "measuring the served model", _EVALUATE)
     try:
         predictor = load_predictor(
             project, plan.served, device=settings.device, precision=settings.precision
         )
-        before = _Measured(*evaluate(predictor, plan.heldout, plan.snapshot.scheme))
+        before = yield from _measured(predictor, plan, "the served model")
     except PhenoError as error:
         reason = f"Not compared, as the served model could not be measured: {error.what}"
         return None, GateDecision(serve=False, reason=reason)

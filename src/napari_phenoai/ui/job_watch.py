@@ -40,7 +40,7 @@ class JobWatch:
     def words(self) -> str:
         """What is being done, and how long that still takes, where it is known."""
         left = in_words(remaining_seconds(time.monotonic() - self._began, self.latest.fraction))
-        return " · ".join(part for part in (self.latest.message, left) if part)
+        return " · ".join(part for part in (left, self.latest.message) if part)
 
     def take_data(self) -> list[Mapping[str, object]]:
         """Return the numbers reported since the last call, in order."""

@@ -125,7 +125,7 @@ def loss_plot(points: Sequence[EpochPoint], *, running: bool = False) -> Drawing
             twin.plot(epochs_checked, dices, color=style.accent, lw=1.5, **style_of_line)
             axes.plot([], [], color=style.accent, label="held-out Dice", **style_of_line)
         axes.set_ylim(bottom=0, top=max(losses, default=1) * 1.08 or 1)
-        axes.set_xlim(min(epochs, default=0) - 0.5, max(epochs, default=1) + 0.5)
+        axes.set_xlim(min(epochs, default=1) - 0.5, max(5, *epochs) + 0.5)
         unit = "epoch (training runs)" if running else "epoch"
         finish(axes, style, unit, "loss", share=False)
         return spots

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_phenoai.errors import InputError, PhenoError
-from napari_phenoai.loop.review import WorkClock, decide
+from napari_phenoai.loop.review import WorkClock
 from napari_phenoai.ui.drafts import drop_draft, save_draft
 from napari_phenoai.ui.prefetch import Prefetch
+from napari_phenoai.ui.saving import save_decision
 
 if TYPE_CHECKING:
     from napari_phenoai.core.geometry import Tile
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from napari_phenoai.core.records import QueueItem, Review, Verdict
     from napari_phenoai.io.project import Project
     from napari_phenoai.ui.background import Background
-    from napari_phenoai.ui.desk import Decision, Desk
+    from napari_phenoai.ui.desk import Desk
     from napari_phenoai.ui.drafts import Draft
 
 __all__ = ["Reviewing"]
@@ -173,7 +174,7 @@ class Reviewing:
         self.history.append(desk.item.but(state=decision.verdict))
         self._background.do(
             "writes",
-            partial(_save, self.project, decision, seconds, self.author, desk.note),
+            partial(save_decision, self.project, decision, seconds, self.author, desk.note),
             then=partial(self._on_saved, desk),
             otherwise=partial(self._on_lost, desk, seconds),
         )
@@ -302,20 +303,3 @@ class Reviewing:
 
     def _is_current(self, item: QueueItem) -> bool:
         return self.current is not None and item.tile == self.current.tile
-
-
-def _save(project: Project, decision: Decision, seconds: float, author: str, note: str) -> Review:
-    review = decide(
-        project,
-        decision.item.where,
-        decision.verdict,
-        labels=decision.labels,
-        proposal=decision.proposal,
-        known=decision.known,
-        seconds=seconds,
-        author=author,
-        note=note,
-        item=decision.item,
-    )
-    drop_draft(project.path, decision.item.where)
-    return review

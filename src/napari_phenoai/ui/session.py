@@ -7,8 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from psygnal import Signal
-
 from napari_phenoai.core.ports import TrainSettings
 from napari_phenoai.errors import PhenoError
 from napari_phenoai.io.project import Project
@@ -16,6 +14,7 @@ from napari_phenoai.ui.background import Background
 from napari_phenoai.ui.jobbook import JobBook
 from napari_phenoai.ui.opened import Opened
 from napari_phenoai.ui.quiet import set_memory_aside, take_memory_back
+from napari_phenoai.ui.session_parts import SessionParts
 from napari_phenoai.ui.standing import Standing, standing_of
 
 if TYPE_CHECKING:
@@ -25,63 +24,22 @@ if TYPE_CHECKING:
     from napari_phenoai.core.records import QueueItem, Review, Verdict
     from napari_phenoai.core.scheme import ClassScheme
     from napari_phenoai.jobs.job import Job
-    from napari_phenoai.ui.desk import Desk
-    from napari_phenoai.ui.filling import Filling
-    from napari_phenoai.ui.learner import Learner
-    from napari_phenoai.ui.reviewing import Reviewing
 
 __all__ = ["Session", "session_of"]
 
 _PATIENCE_SECONDS = 3.0
 
 
-class Session:
+class Session(SessionParts):
     """The state that all docks of one viewer share; knows no widget.
 
     Methods belong to the main thread and return at once: what takes long runs in
     the background. Signals are emitted on the main thread, provided that something
     there empties psygnal's queue (`psygnal.qt.start_emitting_from_queue`).
-
-    Signals
-    -------
-    project_changed
-        A project was opened or closed, or its images or classes changed.
-    queue_changed
-        Items came, went, or changed their state.
-    current_changed
-        Another tile is current; its content may still be on the way.
-    desk_changed
-        The content of the current tile came, went, or was replaced.
-    edited
-        The mask on the desk was painted.
-    models_changed
-        A round was recorded or another model serves.
-    reviews_changed
-        A decision was saved.
-    review_saved : Review
-        The same, with the record.
-    standing_changed
-        What the status line shows was read anew.
-    jobs_changed
-        A job started or ended.
-    error_raised : Exception
-        Something failed; `ui.errors.report` shows it.
     """
 
-    project_changed = Signal()
-    queue_changed = Signal()
-    current_changed = Signal()
-    desk_changed = Signal()
-    edited = Signal()
-    models_changed = Signal()
-    reviews_changed = Signal()
-    review_saved = Signal(object)
-    standing_changed = Signal()
-    jobs_changed = Signal()
-    error_raised = Signal(object)
-
     def __init__(self) -> None:
-        self.opened: Opened | None = None
+        super().__init__()
         self.standing = Standing()
         self.author = ""
         self.device = "auto"
@@ -92,27 +50,7 @@ class Session:
         self.book.changed.connect(self._on_jobs)
         self.book.failed.connect(self.complain)
 
-    # --- what is open
-
-    @property
-    def project(self) -> Project | None:
-        """The open project."""
-        return self.opened.project if self.opened else None
-
-    @property
-    def reviewing(self) -> Reviewing | None:
-        """The tiles of the open project."""
-        return self.opened.reviewing if self.opened else None
-
-    @property
-    def filling(self) -> Filling | None:
-        """What keeps the queue of the open project filled."""
-        return self.opened.filling if self.opened else None
-
-    @property
-    def learner(self) -> Learner | None:
-        """The models of the open project."""
-        return self.opened.learner if self.opened else None
+    # --- project
 
     def open_project(self, path: Path | str) -> bool:
         """Open the project folder `path` in place of the open one.
@@ -183,30 +121,6 @@ class Session:
 
     # --- tiles
 
-    @property
-    def queue(self) -> list[QueueItem]:
-        """All items of the queue, in order."""
-        return self.reviewing.queue if self.reviewing else []
-
-    @property
-    def ready(self) -> bool:
-        """Whether the queue of the project has been read."""
-        return self.filling is not None and self.filling.known
-
-    def upcoming(self) -> list[QueueItem]:
-        """Return the waiting items in the order in which they will come."""
-        return self.reviewing.upcoming() if self.reviewing else []
-
-    @property
-    def current(self) -> QueueItem | None:
-        """The item on the screen."""
-        return self.reviewing.current if self.reviewing else None
-
-    @property
-    def desk(self) -> Desk | None:
-        """The content of the current tile; None until it has been read."""
-        return self.reviewing.desk if self.reviewing else None
-
     def next_item(self) -> None:
         """Go to the next waiting tile."""
         if self.reviewing:
@@ -226,11 +140,6 @@ class Session:
         """Decide about the current tile and go to the next; see `Reviewing.decide`."""
         return self.reviewing is not None and self.reviewing.decide(verdict, whole=whole)
 
-    @property
-    def paint_only(self) -> bool:
-        """Whether pixels that are not painted count as unknown."""
-        return self.reviewing is not None and self.reviewing.paint_only
-
     def set_paint_only(self, paint_only: bool) -> None:
         """Count pixels that are not painted as unknown, here and on the next tiles."""
         if self.reviewing:
@@ -248,11 +157,6 @@ class Session:
             self.filling.refresh()
 
     # --- models
-
-    @property
-    def training(self) -> Job[Any] | None:
-        """The training that runs."""
-        return self.learner.training if self.learner else None
 
     def train(self, settings: TrainSettings) -> None:
         """Start a training in a child process, unless one runs already."""
