@@ -22,6 +22,7 @@ def test_a_picture_shows_all_docks_on_a_small_screen(
     session: tuple[napari.Viewer, Session], worked_project: Path, tmp_path: Path
 ) -> None:
     viewer, found = session
+    viewer.window._qt_window.show()
     arrange(viewer)
     assert found.open_project(worked_project)
     assert found.learner is not None

@@ -124,6 +124,8 @@ def test_ids_sort_by_time_and_never_clash() -> None:
     ids = [new_id(second) for second in range(50)]
     assert ids == sorted(ids)
     assert len({new_id(1.0) for _ in range(1000)}) == 1000
+    made = [new_id() for _ in range(5000)]
+    assert made == sorted(set(made)), "in order within a millisecond too"
 
 
 @given(st.text())

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from napari_phenoai.core.geometry import Tile, gap_px
 from napari_phenoai.core.records import ImageRecord, Role
-from napari_phenoai.core.splits import GAP_PX, Split, due_heldout, make_split
+from napari_phenoai.core.sampling import due_heldout
+from napari_phenoai.core.splits import GAP_PX, Split, make_split
 
 
 def record(

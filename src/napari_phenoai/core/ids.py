@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import threading
 import time
 import unicodedata
 from pathlib import Path
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["new_id", "sha256_bytes", "sha256_file", "slug", "unique"]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_lock = threading.Lock()
+_newest = [0]
 
 
 def new_id(at_seconds: float | None = None) -> str:
     """Return a new ULID in lower case: 48 bits of milliseconds, 80 random bits.
 
-    Sorting ids sorts by the time they were made. See https://github.com/ulid/spec.
+    Sorting ids sorts by the time they were made; those of one process are in order
+    even within a millisecond. See https://github.com/ulid/spec.
 
     Examples
     --------
@@ -32,6 +36,9 @@ def new_id(at_seconds: float | None = None) -> str:
     """
     milliseconds = int((time.time() if at_seconds is None else at_seconds) * 1000)
     value = (milliseconds << 80) | secrets.randbits(80)
+    if at_seconds is None:
+        with _lock:
+            value = _newest[0] = max(value, _newest[0] + 1)
     return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
 
 

@@ -23,7 +23,15 @@ from napari_phenoai.errors import InputError
 if TYPE_CHECKING:
     from napari_phenoai.core.geometry import Tile
 
-__all__ = ["HONEST", "ForegroundRandom", "Random", "Uncertain", "due_heldout", "strategies", "strategy"]
+__all__ = [
+    "HONEST",
+    "ForegroundRandom",
+    "Random",
+    "Uncertain",
+    "due_heldout",
+    "strategies",
+    "strategy",
+]
 
 HONEST = "random look, to measure honestly"
 """Reason of a tile that was drawn for the held-out stream."""

@@ -120,7 +120,9 @@ def refresh_queue(
     ModelError
         If the strategy needs a model and none serves.
     """
-    _check_images(project)
+    if not project.images():
+        hint = "Add some with phenoai add, or drop them onto the window."
+        raise InputError(f"The project {project.path} has no images.", hint=hint)
     yield Progress(0, 1, "looking for tiles")
     chosen_by = _strategy(project, strategy, predictor)
     if chosen_by.needs_model and predictor is None:

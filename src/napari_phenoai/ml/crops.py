@@ -63,6 +63,12 @@ class CropSampler:
         self.pixels = class_pixels(tiles, classes)
         self._present = np.flatnonzero(self.pixels.sum(axis=0))
 
+    def census(self, batches: int = 16) -> NDArray[np.int64]:
+        """Return how many pixels of each class some batches show."""
+        targets = torch.stack([self.draw().target for _ in range(batches)])
+        known = targets[targets >= 0].cpu().numpy()
+        return np.bincount(known, minlength=self.pixels.shape[1])
+
     def draw(self) -> Batch:
         """Return the next batch, on the device."""
         count = self._recipe.batch

@@ -56,7 +56,7 @@ class Recipe:
     warm_up: float = 0.1
     ema_decay: float = 0.98
     dice_weight: float = 1.0
-    class_power: float = 0.25
+    class_power: float = 0.0
     class_crops: float = 0.5
     clip: float = 5.0
     affine: float = 0.5

@@ -117,7 +117,7 @@ def _training(
     device = compute.device
     network = start.network.to(device).to(memory_format=torch.channels_last)
     crops = CropSampler(tiles, start.statistics, recipe, device, seed)
-    weights = _class_weights(crops.pixels.sum(axis=0), recipe).to(device)
+    weights = _class_weights(crops.pixels.sum(axis=0), crops.census(), recipe).to(device)
     return Training(
         network=network,
         crops=crops,
@@ -139,11 +139,19 @@ def _groups(network: nn.Module, recipe: Recipe, *, warm: bool) -> list[dict[str,
     return groups
 
 
-def _class_weights(pixels: NDArray[np.int64], recipe: Recipe) -> torch.Tensor:
-    """Return weights that rise as a class gets rarer, with a mean of 1 over the pixels."""
-    share = np.maximum(pixels, 1) / max(1, pixels.sum())
-    weights = np.minimum(share**-recipe.class_power, 10.0)
-    weights = weights / (weights * share).sum()
+def _class_weights(
+    labelled: NDArray[np.int64], drawn: NDArray[np.int64], recipe: Recipe
+) -> torch.Tensor:
+    """Return the weight of each class in the cross entropy, with a mean of 1 over the crops.
+
+    Crops show a rare class more often than the tiles do, which makes it learned
+    sooner; the weights take that back, or the class would be found where it is
+    not. ``recipe.class_power`` above 0 favours rare classes on purpose.
+    """
+    share = np.maximum(labelled, 1) / max(1, labelled.sum())
+    seen = np.maximum(drawn, 1) / max(1, drawn.sum())
+    weights = np.clip(share / seen, 0.1, 10.0) * share**-recipe.class_power
+    weights = weights / (weights * seen).sum()
     return torch.from_numpy(weights.astype(np.float32))
 
 

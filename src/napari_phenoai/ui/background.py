@@ -10,6 +10,8 @@ from typing import Any
 
 from psygnal import Signal
 
+from napari_phenoai.ui.links import hear_from_thread
+
 __all__ = ["Background"]
 
 
@@ -40,7 +42,7 @@ class Background:
     def __init__(self) -> None:
         self._lanes: dict[str, ThreadPoolExecutor] = {}
         self._open = 0
-        self._answered.connect(self._deliver, thread="main")
+        hear_from_thread(self._answered, self._deliver)
 
     @property
     def busy(self) -> bool:

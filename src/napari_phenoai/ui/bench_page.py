@@ -23,7 +23,7 @@ from napari_phenoai.ui.controls.status_lines import StatusLines
 from napari_phenoai.ui.controls.tool_row import ToolRow
 from napari_phenoai.ui.controls.view_box import ViewBox
 from napari_phenoai.ui.controls.why_box import WhyBox
-from napari_phenoai.ui.links import link
+from napari_phenoai.ui.listening import listen
 from napari_phenoai.ui.sentences import (
     accept_words,
     counts_words,
@@ -105,14 +105,14 @@ class BenchPage(QWidget):
 
     def _connect(self) -> None:
         session, bench = self.bench.session, self.bench
-        link(self, session.project_changed, self._on_project)
-        link(self, session.current_changed, self._on_current)
-        link(self, session.desk_changed, self._on_current)
-        link(self, session.queue_changed, self._on_status)
-        link(self, session.standing_changed, self._on_status)
-        link(self, session.edited, self._on_edited)
-        link(self, bench.tools.changed, self._on_tools)
-        link(self, bench.layers.view_changed, self._on_view)
+        listen(self, session.project_changed, self._on_project)
+        listen(self, session.current_changed, self._on_current)
+        listen(self, session.desk_changed, self._on_current)
+        listen(self, session.queue_changed, self._on_status)
+        listen(self, session.standing_changed, self._on_status)
+        listen(self, session.edited, self._on_edited)
+        listen(self, bench.tools.changed, self._on_tools)
+        listen(self, bench.layers.view_changed, self._on_view)
         self.decisions.chosen.connect(lambda action: bench.table[action]())
         self.rest.clicked.connect(bench.table["accept_whole"])
         self.help.clicked.connect(bench.table["help"])

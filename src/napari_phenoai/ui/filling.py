@@ -8,6 +8,7 @@ from psygnal import Signal
 
 from napari_phenoai.jobs.job import Job, JobState
 from napari_phenoai.loop.queueing import refresh_queue
+from napari_phenoai.ui.links import hear_from_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +96,7 @@ class Filling:
             keep=current.where if current else None,
         )
         self._job = Job("Choosing tiles", work, kind="queue")
-        self._job.ended.connect(self._on_chosen, thread="main")
+        hear_from_thread(self._job.ended, self._on_chosen)
         self._run(self._job)
         self.busy_changed.emit(True)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_phenoai.jobs.job import Job, JobState
+from napari_phenoai.ui.links import hear_from_thread
 
 if TYPE_CHECKING:
     from napari_phenoai.io.project import Project
@@ -43,7 +44,7 @@ class JobBook:
         self.jobs.append(job)
         self._projects[job.id] = project
         self._save(job, project)
-        job.ended.connect(self._on_ended, thread="main")
+        hear_from_thread(job.ended, self._on_ended)
         job.start()
         self.changed.emit()
 

@@ -14,6 +14,7 @@ from napari_phenoai.errors import JobError
 from napari_phenoai.jobs.job import Job, JobState
 from napari_phenoai.jobs.process import process_work
 from napari_phenoai.loop.child import command
+from napari_phenoai.ui.links import hear_from_thread
 from napari_phenoai.ui.quiet import load_quietly
 from napari_phenoai.ui.standing import Standing, next_family
 
@@ -119,7 +120,7 @@ class Learner:
         work = training_work(self.project, settings, self.author)
         job = Job("Training", work, kind="train")
         self.training = job
-        job.ended.connect(self._on_ended, thread="main")
+        hear_from_thread(job.ended, self._on_ended)
         self._run(job)
 
     def suited_family(self, standing: Standing) -> str:

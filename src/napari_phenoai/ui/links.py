@@ -1,8 +1,7 @@
-"""Links from a session to a widget that end with the widget."""
+"""Links from threads to objects of the main thread that may be gone by then."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakMethod
 
@@ -11,47 +10,34 @@ if TYPE_CHECKING:
     from types import MethodType
 
     from psygnal import SignalInstance
-    from qtpy.QtCore import QObject
 
-__all__ = ["link"]
+__all__ = ["hear_from_thread"]
 
 
-def link(
-    owner: QObject, signal: SignalInstance, slot: Callable[..., Any], *, queued: bool = False
-) -> None:
-    """Call `slot` whenever `signal` is emitted, as long as the widget `owner` lives.
+def hear_from_thread(signal: SignalInstance, method: MethodType | Any) -> Callable[[Any], None]:
+    """Call `method` on the main thread at each `signal`, as long as its object lives.
 
-    Python objects of widgets outlive their window; a plain connection would call
-    into a widget that is gone.
+    A plain connection with ``thread="main"`` raises ReferenceError when the object
+    goes between the signal and its delivery, as happens when a window is closed.
 
     Parameters
     ----------
-    owner : QObject
-        The widget that `slot` changes.
     signal : SignalInstance
-        Of psygnal.
-    slot : callable
-        A method; held weakly.
-    queued : bool
-        Whether the signal may come from another thread.
+        Of psygnal, with one argument; emitted in any thread.
+    method : method
+        Held weakly.
+
+    Returns
+    -------
+    callable
+        What was connected; give it to ``signal.disconnect`` to end the link.
     """
-    if queued:
-        signal.connect(slot, thread="main")
-    else:
-        signal.connect(slot)
-    method: WeakMethod[Callable[..., Any]] = WeakMethod(_as_method(slot))
+    weak = WeakMethod(method)
 
-    def cut(_: object = None) -> None:
-        alive = method()
+    def call(value: Any) -> None:
+        alive = weak()
         if alive is not None:
-            with suppress(ValueError):
-                signal.disconnect(alive)
+            alive(value)
 
-    owner.destroyed.connect(cut)
-
-
-def _as_method(slot: Callable[..., Any]) -> MethodType:
-    if not hasattr(slot, "__self__"):
-        text = f"{slot!r} is no method."
-        raise TypeError(text)
-    return slot  # type: ignore[return-value]
+    signal.connect(call, thread="main")
+    return call

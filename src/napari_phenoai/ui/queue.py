@@ -22,7 +22,7 @@ from napari_phenoai.core.sampling import strategies
 from napari_phenoai.ui.controls.tile_card import CARD_HEIGHT_PX, PICTURE_PX, TileCard
 from napari_phenoai.ui.docks import settle_soon
 from napari_phenoai.ui.errors import show_errors_of
-from napari_phenoai.ui.links import link
+from napari_phenoai.ui.listening import listen
 from napari_phenoai.ui.queue_model import ITEM_ROLE, QueueFilter, QueueModel
 from napari_phenoai.ui.session import session_of
 from napari_phenoai.ui.tile_pictures import TilePictures
@@ -140,11 +140,11 @@ class QueueDock(QWidget):
 
     def _connect(self) -> None:
         session = self.session
-        link(self, session.project_changed, self._on_project)
-        link(self, session.queue_changed, self._on_queue)
-        link(self, session.current_changed, self._on_current)
-        link(self, session.standing_changed, self._on_standing)
-        link(self, self.pictures.arrived, self._on_picture)
+        listen(self, session.project_changed, self._on_project)
+        listen(self, session.queue_changed, self._on_queue)
+        listen(self, session.current_changed, self._on_current)
+        listen(self, session.standing_changed, self._on_standing)
+        listen(self, self.pictures.arrived, self._on_picture)
         self.strip.clicked.connect(self._jump)
         self.filter_box.currentIndexChanged.connect(
             lambda _: self.filter.set_wanted(self.filter_box.currentData())

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
 
+from napari_phenoai.ui.links import hear_from_thread
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.layers import Layer
 
     from napari_phenoai.ui.pyramid import PatientPyramid
@@ -28,6 +32,7 @@ class Refresher(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._watched: dict[int, tuple[PatientPyramid, Layer]] = {}
+        self._links: dict[int, Callable[[Any], None]] = {}
         self._dirty: set[int] = set()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -38,14 +43,15 @@ class Refresher(QObject):
         """Refresh `layer` from now on when `pyramid` has news; end what it watched before."""
         self.forget(layer)
         self._watched[id(layer)] = (pyramid, layer)
-        pyramid.arrived.connect(self._hear, thread="main")
+        if id(pyramid) not in self._links:
+            self._links[id(pyramid)] = hear_from_thread(pyramid.arrived, self._hear)
 
     def forget(self, layer: Layer) -> None:
         """Stop watching for `layer`."""
         pyramid, _ = self._watched.pop(id(layer), (None, None))
         others = any(other is pyramid for other, _ in self._watched.values())
         if pyramid is not None and not others:
-            pyramid.arrived.disconnect(self._hear, missing_ok=True)
+            pyramid.arrived.disconnect(self._links.pop(id(pyramid)))
 
     def stop(self) -> None:
         """Stop watching for all layers."""

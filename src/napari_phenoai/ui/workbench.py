@@ -26,7 +26,7 @@ from napari_phenoai.ui.controls.key_sheet import KeySheet
 from napari_phenoai.ui.controls.welcome import Welcome
 from napari_phenoai.ui.docks import settle_soon, show_dock
 from napari_phenoai.ui.errors import show_errors_of
-from napari_phenoai.ui.links import link
+from napari_phenoai.ui.listening import listen
 from napari_phenoai.ui.preferences import preferences
 from napari_phenoai.ui.sample_field import open_sample_field
 from napari_phenoai.ui.session import session_of
@@ -124,9 +124,9 @@ class WorkbenchDock(QWidget):
 
     def _connect(self) -> None:
         session = self.session
-        link(self, session.project_changed, self._on_project)
-        link(self, session.jobs_changed, self._on_jobs)
-        link(self, self.bench.actions.help_wanted, self.toggle_keys)
+        listen(self, session.project_changed, self._on_project)
+        listen(self, session.jobs_changed, self._on_jobs)
+        listen(self, self.bench.actions.help_wanted, self.toggle_keys)
         self.welcome.sample_wanted.connect(lambda: open_sample_field(session))
         self.welcome.new_wanted.connect(self._new_project)
         self.welcome.open_wanted.connect(self._ask_project)
