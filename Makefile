@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.8
-OUT ?= demo
+OUT ?= demo$(if $(DATA),/$(notdir $(abspath $(DATA))),/sample)
 ROUNDS ?= 3
 
 .PHONY: demo test lint docs bench lock clean system

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from napari_phenoai.core.geometry import Tile
-from napari_phenoai.core.progress import finish
+from napari_phenoai.core.progress import Progress, finish
 from napari_phenoai.errors import InputError
 from napari_phenoai.io.project import Project
 from napari_phenoai.loop.demo import DemoResult, run_demo
@@ -16,9 +16,14 @@ from napari_phenoai.testing.project import write_scenes
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoResult:
-    data = tmp_path_factory.mktemp("own")
-    write_scenes(data, 5, size=(256, 256))
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("own")
+    write_scenes(folder, 5, size=(256, 256))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def demo(data: Path, tmp_path_factory: pytest.TempPathFactory) -> DemoResult:
     destination = tmp_path_factory.mktemp("demo") / "here"
     return finish(run_demo(destination, data=data, rounds=2, model="forest"))
 
@@ -38,6 +43,27 @@ def test_report_and_numbers_lie_beside(demo: DemoResult) -> None:
     content = json.loads((demo.report.parent / "result.json").read_text())
     assert len(content["rounds"]) == 2
     assert content["rounds"][-1]["dice"] > 0.5
+
+
+def test_run_again_it_is_there_at_once(demo: DemoResult, data: Path) -> None:
+    again = run_demo(demo.report.parent, data=data, rounds=2, model="forest")
+    seen: list[Progress] = []
+    assert finish(again, seen.append) == demo
+    assert seen == []
+    with pytest.raises(InputError, match="other data or settings"):
+        finish(run_demo(demo.report.parent, data=data, rounds=3, model="forest"))
+
+
+def test_what_an_interrupted_demo_left_is_replaced(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "own", 5, size=(256, 256))
+    work = run_demo(tmp_path / "out", data=tmp_path / "own", rounds=1, model="forest")
+    next(work)
+    work.close()
+    left = {path.name for path in (tmp_path / "out").iterdir()}
+    assert "demo.json" in left
+    again = run_demo(tmp_path / "out", data=tmp_path / "own", rounds=1, model="forest")
+    assert next(again).done <= 0.02
+    again.close()
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:

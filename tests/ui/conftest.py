@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import shutil
@@ -26,6 +27,15 @@ if TYPE_CHECKING:
 
     from napari_phenoai.ui.session import Session
     from napari_phenoai.ui.workbench import WorkbenchDock
+
+
+@pytest.fixture(autouse=True)
+def _collect_here(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Collect what a window leaves in this thread: Qt objects must not die in another."""
+    yield
+    if "make_napari_viewer" in request.fixturenames:
+        gc.unfreeze()
+        gc.collect()
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from napari_phenoai.ml.augment import blurred, photometric, random_matrix, warpe
 from napari_phenoai.ml.crops import CropSampler  # noqa: E402
 from napari_phenoai.ml.loss import MaskedLoss  # noqa: E402
 from napari_phenoai.ml.training import rate_factor  # noqa: E402
+from napari_phenoai.ml.unet_trainer import class_weights  # noqa: E402
 
 CPU = torch.device("cpu")
 ALL = torch.ones(1, 3, dtype=torch.bool)
@@ -120,6 +121,16 @@ def test_a_rare_class_is_in_many_crops() -> None:
     assert (target == 1).any(dim=2).any(dim=1).float().mean() > 0.2
     plain = sampler(replace(recipe, class_crops=0.0)).draw().target
     assert (plain == 1).any(dim=2).any(dim=1).float().mean() < 0.2
+
+
+def test_weights_take_back_what_the_crops_show_too_often() -> None:
+    recipe = replace(Recipe(), crop_px=64, batch=8)
+    crops = sampler(recipe)
+    labelled, drawn = crops.pixels.sum(axis=0), crops.census()
+    assert drawn[1] / drawn.sum() > 3 * labelled[1] / labelled.sum()
+    weights = class_weights(labelled, drawn, recipe).numpy()
+    assert weights[1] < 0.4 * weights[0]
+    assert (weights * drawn / drawn.sum()).sum() == pytest.approx(1)
 
 
 def test_the_same_seed_draws_the_same_crops() -> None:

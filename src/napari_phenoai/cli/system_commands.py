@@ -89,7 +89,7 @@ def demo(
     from napari_phenoai.loop.demo import run_demo
 
     with reporting(as_json=json) as out:
-        out.resume = "A demo starts from the beginning when run again, in a new folder."
+        out.resume = "A demo starts from the beginning when run again."
         done = out.run(run_demo(folder, data=data, rounds=rounds, seed=seed, model=model), "Demo")
         places = {"project": str(done.project), "report": str(done.report)}
         out.result({**done.result.model_dump(mode="json"), **places}, *result_lines(done.result))

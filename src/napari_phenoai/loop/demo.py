@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from napari_phenoai.core.ids import slug
 from napari_phenoai.core.progress import scaled
 from napari_phenoai.errors import InputError
-from napari_phenoai.io.files import make_folder, write_atomic
+from napari_phenoai.io.files import write_atomic
 from napari_phenoai.io.project import Project
+from napari_phenoai.loop.demo_folder import DemoFolder
 from napari_phenoai.loop.material import Item, Material, prepare
 from napari_phenoai.loop.models import load_predictor
 from napari_phenoai.loop.outcome import SHOWN, Plan, SimulationResult
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["DemoResult", "run_demo"]
 
 _WAITING = 20
-_FIRST_STEPS, _MORE_STEPS = 80, 120
+_FIRST_STEPS, _MORE_STEPS = 80, 100
+_STEPS_PER_MINUTE = 110
 _TEST_PX = 6_000_000
 _READY_PX = 12_000_000
 
@@ -69,12 +71,15 @@ def run_demo(
     The project is kept and ready to be opened: its images (the first 12 megapixels
     of many) are predicted with the last model, and the queue holds what a person
     would look at next. Networks train for a fixed number of steps, about a minute
-    a round on two cores, so that the same seed gives the same numbers.
+    a round on two cores, so that the same seed gives the same numbers; on a slow
+    machine a limit of a few minutes ends a training before that. Run again with the
+    same arguments, the finished demonstration is returned at once; what an
+    interrupted one left is replaced.
 
     Parameters
     ----------
     destination : Path
-        A new or empty folder.
+        A new or empty folder, or one of an earlier demonstration.
     data : Path, optional
         A folder with ``images/`` and ``masks/`` of one's own; by default the
         rosettes of the sample data.
@@ -92,10 +97,14 @@ def run_demo(
     Raises
     ------
     InputError
-        If `destination` has something in it, or `data` lacks the two folders.
+        If `destination` has something else in it, or `data` lacks the two folders.
     """
-    folder = _empty(Path(destination))
-    source = samples_folder() if data is None else _checked(Path(data))
+    source = samples_folder() if data is None else _checked(Path(data).absolute())
+    folder = Path(destination)
+    wanted = {"data": source.name if data is None else str(source), "rounds": rounds}
+    place = DemoFolder(folder, {**wanted, "seed": seed, "model": model})
+    if place.open():
+        return _finished(folder)
     work = prepare(
         source / "images", source / "masks", folder / "material", classes=classes, seed=seed
     )
@@ -109,6 +118,7 @@ def run_demo(
     write_report(report, done.result, pictures_of(done), title=_title(done))
     content = json.dumps(done.result.model_dump(mode="json"), indent=1) + "\n"
     write_atomic(folder / "result.json", content.encode())
+    place.finish()
     return DemoResult(done.result, path, report)
 
 
@@ -116,6 +126,7 @@ def _plan(material: Material, *, rounds: int, seed: int, model: str, device: str
     """Return the plan: tiles to fit the images, and trainings of a minute or so each."""
     smallest = min(min(item.shape) for item in material.train)
     steps = [_FIRST_STEPS + _MORE_STEPS * number for number in range(rounds)]
+    minutes = [count / _STEPS_PER_MINUTE for count in steps]
     return Plan(
         tile=256 if smallest >= 512 else 128,
         rounds=rounds,
@@ -123,6 +134,7 @@ def _plan(material: Material, *, rounds: int, seed: int, model: str, device: str
         model=model,
         seed=seed,
         steps_per_round=steps,
+        minutes_per_round=minutes,
         device=device,
         keep=SHOWN,
     )
@@ -163,11 +175,12 @@ def _title(done: Simulation) -> str:
     return f"{name}: Dice {first.dice:.2f} to {last.dice:.2f} in {last.tiles} tiles"
 
 
-def _empty(folder: Path) -> Path:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        what = f"{folder} is not empty."
-        raise InputError(what, hint="Name a new folder, or move away what is in it.")
-    return make_folder(folder)
+def _finished(folder: Path) -> DemoResult:
+    content = (folder / "result.json").read_text("utf-8")
+    project = next(folder.glob("*.phenoai"))
+    return DemoResult(
+        SimulationResult.model_validate_json(content), project, folder / "report.html"
+    )
 
 
 def _checked(folder: Path) -> Path:

@@ -49,7 +49,7 @@ class ForestRecipe:
     trees: int = 64
     grow: int = 8
     pixels: int = 60_000
-    balance: float = 0.5
+    balance: float = 0.35
     leaf: int = 3
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from napari_phenoai.ml.targets import Target
     from napari_phenoai.ml.training import Outcome
 
-__all__ = ["UnetTrainer"]
+__all__ = ["UnetTrainer", "class_weights"]
 
 _WATCHED = 40
 _BLOCK_PX = 512
@@ -117,7 +117,7 @@ def _training(
     device = compute.device
     network = start.network.to(device).to(memory_format=torch.channels_last)
     crops = CropSampler(tiles, start.statistics, recipe, device, seed)
-    weights = _class_weights(crops.pixels.sum(axis=0), crops.census(), recipe).to(device)
+    weights = class_weights(crops.pixels.sum(axis=0), crops.census(), recipe).to(device)
     return Training(
         network=network,
         crops=crops,
@@ -139,7 +139,7 @@ def _groups(network: nn.Module, recipe: Recipe, *, warm: bool) -> list[dict[str,
     return groups
 
 
-def _class_weights(
+def class_weights(
     labelled: NDArray[np.int64], drawn: NDArray[np.int64], recipe: Recipe
 ) -> torch.Tensor:
     """Return the weight of each class in the cross entropy, with a mean of 1 over the crops.
