@@ -188,6 +188,12 @@ class TestWatch:
         assert kept[0]
         assert not any(kept[5:])
 
+    def test_a_lucky_unripe_epoch_is_not_kept(self) -> None:
+        watch = Watch()
+        assert watch.offer(1, counts([99, 99]), ripe=False)
+        assert watch.offer(2, counts([80, 80]))
+        assert watch.kept_epoch == 2
+
     def test_without_heldout_tiles_the_last_epoch_is_kept(self) -> None:
         watch = Watch()
         assert all(watch.offer(n, None) for n in (1, 2, 3))

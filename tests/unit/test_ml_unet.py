@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from napari_phenoai.core.ports import Sample, TrainSettings
 from napari_phenoai.core.progress import finish
 from napari_phenoai.errors import DeviceMemoryError, InputError, MissingExtraError, ModelError
-from napari_phenoai.ml import families, pretrained
+from napari_phenoai.ml import families, heldout, pretrained
 from napari_phenoai.ml.families import load_model, trainer_for
 from napari_phenoai.testing.contracts import (
     PredictorContract,
@@ -290,3 +290,16 @@ def test_cuda_learns_too(tmp_path: Path) -> None:
     (sample,) = blob_samples(1, heldout=0, seed=7)
     found = load_model(tmp_path, device="cuda").predict(sample.pixels[None])[0].argmax(axis=0) + 1
     assert (found == sample.labels).mean() > 0.9
+
+
+def test_a_training_that_only_gets_worse_stops_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter(np.linspace(0.9, 0.1, 30))
+    monkeypatch.setattr(heldout, "pooled_dice", lambda counts: next(scores, 0.1))
+    monkeypatch.setattr(heldout, "_standard_error", lambda *others: 0.0)
+    many = replace(QUICK, steps=30, extra={**SMALL, "epochs": 30, "patience": 4})
+    card = train(tmp_path, blob_samples(3), many)
+    done, best = card.settings["steps_done"], card.settings["best_epoch"]
+    assert (done, best) == (19, 15)
+    assert "stopped early after epoch 19" in card.note

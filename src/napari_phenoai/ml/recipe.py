@@ -23,6 +23,7 @@ _POSITIVE = frozenset(
         "steps",
         "minutes",
         "epochs",
+        "patience",
         "batch",
         "crop_px",
         "learning_rate",
@@ -53,6 +54,7 @@ class Recipe:
     steps: int = 600
     minutes: float = 5.0
     epochs: int = 25
+    patience: int = 8
     batch: int = 8
     crop_px: int = 192
     learning_rate: float = 2e-3

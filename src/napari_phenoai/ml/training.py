@@ -86,8 +86,9 @@ class Training:
     compute: Compute
     groups: list[dict[str, object]]
     seed: int = 0
-    pieces: int = 1
+    step: int = 0
     done: float = 0.0
+    pieces: int = 1
     notes: list[str] = field(default_factory=list)
 
     def run(self) -> Work[Outcome]:
@@ -100,45 +101,60 @@ class Training:
         DeviceMemoryError
             If not even a single crop fits.
         """
-        recipe = self.recipe
-        optimiser = torch.optim.AdamW(self.groups, weight_decay=recipe.weight_decay)
+        optimiser = torch.optim.AdamW(self.groups, weight_decay=self.recipe.weight_decay)
         scaler = torch.amp.GradScaler(self.compute.device.type, enabled=self.compute.scaled)
         average = copy.deepcopy(self.network).eval()
-        watch, rows, kept = Watch(self.seed), [], average.state_dict()
-        start, step, epoch, losses = time.monotonic(), 0, 0, []
-        marks = np.arange(1, recipe.epochs + 1) / recipe.epochs
-        while self.done < 1:
-            rate = recipe.learning_rate * rate_factor(self.done, recipe.warm_up)
-            for group in optimiser.param_groups:
-                group["lr"] = rate * group["share"]
-            losses.append((yield from self._step(optimiser, scaler)))
-            step += 1
-            _follow(average, self.network, min(recipe.ema_decay, (1 + step) / (10 + step)))
-            seconds = time.monotonic() - start
-            self.done = min(1.0, max(step / recipe.steps, seconds / (60 * recipe.minutes)))
-            data = {"stage": "train", "epoch": epoch + 1, "step": step, "loss": losses[-1]}
-            yield Progress(self.done, 1.0, f"step {step}", data)
-            if self.done < marks[epoch]:
-                continue
-            epoch += 1
-            heldout = yield from self._look(average)
-            best = watch.offer(epoch, heldout.tiles if heldout else None)
+        rows: list[EpochRow] = []
+        watch, kept = Watch(self.seed), average.state_dict()
+        begin = time.monotonic()
+        while self.done < 1 and len(rows) - watch.kept_epoch < self.recipe.patience:
+            epoch = len(rows) + 1
+            loss, rate = yield from self._epoch(epoch, begin, average, optimiser, scaler)
+            look = yield from self._look(average)
+            best = watch.offer(epoch, look.tiles if look else None, ripe=self.done >= 0.5)
             if best:
                 kept = {name: value.clone() for name, value in average.state_dict().items()}
             row = EpochRow(
                 epoch=epoch,
-                step=step,
-                seconds=time.monotonic() - start,
+                step=self.step,
+                seconds=time.monotonic() - begin,
                 learning_rate=rate,
-                loss=float(np.mean(losses)),
-                heldout_loss=heldout.loss if heldout else None,
-                heldout_dice=heldout.dice if heldout else None,
+                loss=loss,
+                heldout_loss=look.loss if look else None,
+                heldout_dice=look.dice if look else None,
                 best=best,
             )
             rows.append(row)
-            losses = []
             yield _report(row, self.done)
+        if self.done < 1:
+            self.notes.append(f"stopped early after epoch {len(rows)}")
         return Outcome(kept, tuple(rows), watch.kept_epoch, tuple(self.notes))
+
+    def _epoch(
+        self,
+        epoch: int,
+        begin: float,
+        average: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler,
+    ) -> Work[tuple[float, float]]:
+        """Take the steps of one epoch, at least one; return mean loss and last rate."""
+        losses: list[float] = []
+        recipe, rate = self.recipe, 0.0
+        while not losses or self.done < epoch / recipe.epochs:
+            rate = recipe.learning_rate * rate_factor(self.done, recipe.warm_up)
+            for group in optimiser.param_groups:
+                group["lr"] = rate * group["share"]
+            losses.append((yield from self._step(optimiser, scaler)))
+            self.step += 1
+            _follow(
+                average, self.network, min(recipe.ema_decay, (1 + self.step) / (10 + self.step))
+            )
+            share = (time.monotonic() - begin) / (60 * recipe.minutes)
+            self.done = min(1.0, max(self.step / recipe.steps, share))
+            data = {"stage": "train", "epoch": epoch, "step": self.step, "loss": losses[-1]}
+            yield Progress(self.done, 1.0, f"step {self.step}", data)
+        return float(np.mean(losses)), rate
 
     def _step(self, optimiser: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> Work[float]:
         """Update the weights once; in more, smaller pieces where memory runs out."""
