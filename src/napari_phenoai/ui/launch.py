@@ -40,9 +40,10 @@ def open_window(project: Path | str | None = None, *, screenshot: Path | None = 
     if screenshot is None:
         napari.run()
         return
+    session = session_of(viewer)
     save_screenshot(viewer, screenshot)
-    session_of(viewer).close()
     viewer.close()
+    session.close()
 
 
 def arrange(viewer: napari.Viewer) -> None:
