@@ -161,6 +161,32 @@ def test_classes_are_renamed_added_and_coloured(
     assert dock.classes.list.count() == 3
 
 
+def test_a_class_is_merged_and_taken_out_again(
+    session: Opened, qtbot: QtBot, worked_project: Path
+) -> None:
+    dock = _dock(session, worked_project)
+    project = session[1].project
+    assert project is not None
+    classes = dock.classes
+    classes.new_name.setText("flower")
+    classes.add_button.click()
+
+    def offered() -> list[str]:
+        classes.merge_menu.aboutToShow.emit()
+        return [action.text() for action in classes.merge_menu.actions()]
+
+    classes.list.setCurrentRow(0)
+    assert offered() == ["Select a class that is not the background"]
+    classes.list.setCurrentRow(2)
+    assert offered() == ["flower counts as soil", "flower counts as plant"]
+    classes.merge_menu.actions()[1].trigger()
+    assert list(project.scheme.names) == ["soil", "plant"]
+    assert project.scheme.resolved(np.array([3], np.uint8)) == [2]
+    assert "Take flower out of plant again" in offered()
+    classes.merge_menu.actions()[-1].trigger()
+    assert list(project.scheme.names) == ["soil", "plant", "flower"]
+
+
 def test_a_class_name_that_exists_is_refused_in_words(
     session: Opened, qtbot: QtBot, worked_project: Path
 ) -> None:

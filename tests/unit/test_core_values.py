@@ -72,6 +72,17 @@ def test_classes_change_and_numbers_are_never_used_again() -> None:
     np.testing.assert_array_equal(more.resolved(labels), [[0, 1, 2, 2, 4, 0]])
 
 
+def test_a_merged_class_comes_back_unless_its_name_was_taken() -> None:
+    merged = ClassScheme.of(["soil", "leaf", "stem"]).merged(3, into=2)
+    again = merged.separated(3)
+    assert again.names == ("soil", "leaf", "stem")
+    assert [again.unchecked(version) for version in (1, 2, 3)] == [(), (3,), ()]
+    with pytest.raises(InputError, match="not merged"):
+        again.separated(3)
+    with pytest.raises(InputError, match="already"):
+        merged.added("stem").separated(3)
+
+
 def test_merges_follow_each_other() -> None:
     scheme = ClassScheme.of(["soil", "a", "b", "c"]).merged(4, into=3).merged(3, into=2)
     np.testing.assert_array_equal(scheme.resolved(np.array([4], np.uint8)), [2])

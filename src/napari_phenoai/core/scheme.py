@@ -37,7 +37,8 @@ class LabelClass(BaseModel):
 
     ``id`` is its label value, 1 to 254, never used again for another class.
     ``since`` is the version of the scheme that first had it; ``into`` the class
-    that it was merged into.
+    that it was merged into. ``away`` holds, in turn, the versions from which it
+    was merged and from which it was a class of its own again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,6 +49,12 @@ class LabelClass(BaseModel):
     term: str | None = None
     since: int = Field(default=1, ge=1)
     into: int | None = None
+    away: tuple[int, ...] = ()
+
+    def in_use(self, version: int) -> bool:
+        """Tell whether people could paint this class under `version` of the scheme."""
+        passed = sum(1 for change in self.away if change <= version)
+        return self.since <= version and passed % 2 == 0
 
 
 class ClassScheme(BaseModel):
@@ -89,6 +96,11 @@ class ClassScheme(BaseModel):
     def active(self) -> tuple[LabelClass, ...]:
         """Classes in use: all but those merged into another."""
         return tuple(item for item in self.classes if item.into is None)
+
+    @property
+    def merged_away(self) -> tuple[LabelClass, ...]:
+        """Classes that count as another one."""
+        return tuple(item for item in self.classes if item.into is not None)
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -144,11 +156,11 @@ class ClassScheme(BaseModel):
         name = _clean(name)
         if name != self.named(class_id).name:
             self._check_free(name)
-        return self._changed(class_id, {"name": name})
+        return self._changed(self.named(class_id), {"name": name})
 
     def recoloured(self, class_id: int, colour: str) -> ClassScheme:
         """Return the scheme with class `class_id` drawn in `colour` (``#rrggbb``)."""
-        return self._changed(class_id, {"colour": colour.lower()})
+        return self._changed(self.named(class_id), {"colour": colour.lower()})
 
     def merged(self, class_id: int, into: int) -> ClassScheme:
         """Return the scheme in which pixels of `class_id` count as `into`.
@@ -162,11 +174,30 @@ class ClassScheme(BaseModel):
         if source.id in (target.id, self.background):
             hint = "Merge a class that is not the background into another one."
             raise InputError(f"{source.name!r} cannot be merged into {target.name!r}.", hint=hint)
-        return self._changed(source.id, {"into": target.id})
+        away = (*source.away, self.version + 1)
+        return self._changed(source, {"into": target.id, "away": away})
+
+    def separated(self, class_id: int) -> ClassScheme:
+        """Return the scheme in which a merged class is one of its own again.
+
+        Tiles that were decided while it was merged are not checked for it.
+
+        Raises
+        ------
+        InputError
+            If it was not merged, or another class has taken its name.
+        """
+        if all(item.id != class_id for item in self.merged_away):
+            hint = "Only a class that was merged into another can be taken out of it."
+            raise InputError(f"Class {class_id} was not merged.", hint=hint)
+        (merged,) = (item for item in self.merged_away if item.id == class_id)
+        self._check_free(merged.name)
+        away = (*merged.away, self.version + 1)
+        return self._changed(merged, {"into": None, "away": away})
 
     def unchecked(self, since_version: int) -> tuple[int, ...]:
         """Return the classes that a tile decided under `since_version` was not checked for."""
-        return tuple(item.id for item in self.active if item.since > since_version)
+        return tuple(item.id for item in self.active if not item.in_use(since_version))
 
     def resolved(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return `labels` with merged classes replaced by what they were merged into.
@@ -188,8 +219,7 @@ class ClassScheme(BaseModel):
             item = by_id[item.into]
         return item
 
-    def _changed(self, class_id: int, update: dict[str, object]) -> ClassScheme:
-        wanted = self.named(class_id)
+    def _changed(self, wanted: LabelClass, update: dict[str, object]) -> ClassScheme:
         changed = LabelClass.model_validate({**wanted.model_dump(), **update})
         classes = tuple(changed if item.id == wanted.id else item for item in self.classes)
         return ClassScheme(version=self.version + 1, classes=classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt
@@ -13,6 +14,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
+    QMenu,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -21,6 +23,8 @@ from qtpy.QtWidgets import (
 from napari_phenoai.errors import PhenoError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_phenoai.core.scheme import ClassScheme, LabelClass
 
 __all__ = ["ClassesList"]
@@ -52,10 +56,15 @@ class ClassesList(QWidget):
         self.colour_button = QPushButton("Colour ...")
         self.colour_button.setToolTip("Change the colour of the selected class")
         self.colour_button.clicked.connect(self._ask_colour)
+        self.merge_menu = QMenu(self)
+        self.merge_menu.aboutToShow.connect(self._fill_merge_menu)
+        self.merge_button = QPushButton("Merge")
+        self.merge_button.setToolTip("Let the selected class count as another; no label is lost")
+        self.merge_button.setMenu(self.merge_menu)
         row = QHBoxLayout()
         row.addWidget(self.new_name, stretch=1)
-        row.addWidget(self.add_button)
-        row.addWidget(self.colour_button)
+        for button in (self.add_button, self.colour_button, self.merge_button):
+            row.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.list)
@@ -76,17 +85,52 @@ class ClassesList(QWidget):
         if self._scheme is not None:
             self.scheme_changed.emit(self._scheme.recoloured(class_id, colour))
 
+    def merge(self, class_id: int, into: int) -> None:
+        """Ask that pixels of `class_id` count as class `into`."""
+        if self._scheme is not None:
+            self._wish(partial(self._scheme.merged, class_id, into))
+
+    def separate(self, class_id: int) -> None:
+        """Ask that a merged class be one of its own again."""
+        if self._scheme is not None:
+            self._wish(partial(self._scheme.separated, class_id))
+
     def _add(self) -> None:
         name = self.new_name.text()
         if self._scheme is None or not name.strip():
             return
+        if self._wish(partial(self._scheme.added, name)):
+            self.new_name.clear()
+
+    def _wish(self, change: Callable[[], ClassScheme]) -> bool:
+        """Tell what the person wants, or why it cannot be."""
         try:
-            scheme = self._scheme.added(name)
+            scheme = change()
         except PhenoError as error:
             self.refused.emit(error)
-            return
-        self.new_name.clear()
+            return False
         self.scheme_changed.emit(scheme)
+        return True
+
+    def _fill_merge_menu(self) -> None:
+        scheme, item, menu = self._scheme, self.list.currentItem(), self.merge_menu
+        menu.clear()
+        if scheme is None:
+            return
+        chosen = scheme.named(_id(item)) if item is not None else None
+        if chosen is None or chosen.id == scheme.background:
+            menu.addAction("Select a class that is not the background")
+            for action in menu.actions():
+                action.setEnabled(False)
+        else:
+            for other in scheme.active:
+                if other.id != chosen.id:
+                    text = f"{chosen.name} counts as {other.name}"
+                    menu.addAction(text, partial(self.merge, chosen.id, other.id))
+        names = {other.id: other.name for other in scheme.classes}
+        for merged in scheme.merged_away:
+            text = f"Take {merged.name} out of {names[merged.into or 0]} again"
+            menu.addAction(text, partial(self.separate, merged.id))
 
     def _on_renamed(self, item: QListWidgetItem) -> None:
         scheme = self._scheme
