@@ -18,6 +18,7 @@ from napari_phenoai.core.scheme import ClassScheme
 from napari_phenoai.io.project import Project
 from napari_phenoai.jobs.job import Job
 from napari_phenoai.ui.learning import LearningDock
+from napari_phenoai.ui.standing import Standing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -203,6 +204,29 @@ def test_the_key_t_trains_with_what_is_chosen(
     session[1].train_next()
     _click(qtbot, dock.train_box.train_button)
     assert [(wanted.family, wanted.device) for wanted in started] == [("forest", "cpu")] * 2
+
+
+def test_trainings_that_start_by_themselves_keep_to_what_is_chosen(
+    session: Opened, qtbot: QtBot, worked_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dock = _dock(session, qtbot, worked_project)
+    learner = _learner(session[1])
+    started: list[TrainSettings] = []
+    monkeypatch.setattr(learner, "train", started.append)
+    learner.set_auto(True)
+    box = dock.train_box
+    enough = Standing(teaching=6, new=6)
+    box.encoder_box.setCurrentText("mobilenet_v2")
+    box.set_device("cpu")
+    learner.consider(enough)
+    box.family_box.setCurrentIndex(box.family_box.findData("forest"))
+    learner.consider(enough)
+    assert [(wanted.family, wanted.encoder) for wanted in started] == [
+        ("unet", "mobilenet_v2"),
+        ("forest", "mobilenet_v2"),
+    ]
+    learner.consider(Standing(teaching=7, new=1, trained="forest"))
+    assert len(started) == 2
 
 
 def test_the_number_of_tiles_is_kept_in_the_project(

@@ -57,6 +57,11 @@ class Learner:
         Starts and tracks a `Job`.
     author : str
         Who trains.
+
+    Attributes
+    ----------
+    wish : callable or None
+        Makes settings of the family that fits, as the person chose them.
     """
 
     loaded = Signal(object)
@@ -74,6 +79,7 @@ class Learner:
         self.project = project
         self.author = author
         self.device = "auto"
+        self.wish: Callable[[str], TrainSettings] | None = None
         self.training: Job[RoundRecord] | None = None
         self._auto = project.ledger.get_setting(_AUTO) != "off"
         self._background = background
@@ -123,6 +129,12 @@ class Learner:
         hear_from_thread(job.ended, self._on_ended)
         self._run(job)
 
+    def settings(self, family: str) -> TrainSettings:
+        """Return the settings of the next training, where `family` is what fits the tiles."""
+        if self.wish is not None:
+            return self.wish(family)
+        return TrainSettings(family=family, device=self.device)
+
     def suited_family(self, standing: Standing) -> str:
         """Return the family of model that fits the number of reviewed tiles."""
         enough = standing.teaching >= self.project.spec.train_after
@@ -144,9 +156,10 @@ class Learner:
         if not idle or standing.teaching < self._not_before:
             return
         after = self.project.spec.train_after
-        family = next_family(standing, train_after=after, network=_has_torch())
+        network = _has_torch() and self.settings("unet").family == "unet"
+        family = next_family(standing, train_after=after, network=network)
         if family is not None:
-            self.train(TrainSettings(family=family, device=self.device))
+            self.train(self.settings(family))
 
     def close(self) -> None:
         """Stop the training and drop answers that are still under way."""

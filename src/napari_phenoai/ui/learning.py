@@ -156,6 +156,7 @@ class LearningDock(SessionDock):
         if learner is not None:
             listen(self, learner.auto_changed, self._on_auto)
             self._on_auto(learner.auto)
+            self._on_choice()
         self._on_jobs()
         self._read()
 
@@ -240,7 +241,8 @@ class LearningDock(SessionDock):
     # --- what the person wants
 
     def _on_choice(self) -> None:
-        self.session.wished = self.train_box.choice.settings
+        if self.session.learner is not None:
+            self.session.learner.wish = self.train_box.choice.settings
 
     def _set_auto(self, auto: bool) -> None:
         if self.session.learner is not None:

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from napari_phenoai.core.ports import TrainSettings
 from napari_phenoai.errors import PhenoError
 from napari_phenoai.io.project import Project
 from napari_phenoai.ui.background import Background
@@ -18,9 +17,9 @@ from napari_phenoai.ui.session_parts import SessionParts
 from napari_phenoai.ui.standing import Standing, standing_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
+    from napari_phenoai.core.ports import TrainSettings
     from napari_phenoai.core.records import QueueItem, Review, Verdict
     from napari_phenoai.core.scheme import ClassScheme
     from napari_phenoai.jobs.job import Job
@@ -43,7 +42,6 @@ class Session(SessionParts):
         self.standing = Standing()
         self.author = ""
         self.device = "auto"
-        self.wished: Callable[[str], TrainSettings] | None = None
         self.background = Background()
         self.book = JobBook(self.background)
         self._leaving: list[Project] = []
@@ -170,9 +168,7 @@ class Session(SessionParts):
     def train_next(self) -> None:
         """Start the training that fits what has been reviewed, or that was wished for."""
         if self.learner:
-            family = self.learner.suited_family(self.standing)
-            settings = TrainSettings(family=family, device=self.device)
-            self.train(self.wished(family) if self.wished else settings)
+            self.train(self.learner.settings(self.learner.suited_family(self.standing)))
 
     def cancel_training(self) -> None:
         """Stop the training; nothing that exists is lost."""
