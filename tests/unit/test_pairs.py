@@ -101,6 +101,12 @@ def test_ids_of_objects_need_to_be_asked_for(tmp_path: Path) -> None:
     assert class_coding(found).names == ("background", "nucleus")
 
 
+def test_a_grey_mask_that_was_saved_in_colour_is_read(tmp_path: Path) -> None:
+    grey = np.where(np.arange(20)[:, None] < 7, 255, 0) + np.zeros(SHAPE)
+    _pair(tmp_path, "a", np.stack([grey] * 3, axis=-1).astype(np.uint8))
+    np.testing.assert_array_equal(_read(tmp_path)[:, 0], np.where(np.arange(20) < 7, 2, 1))
+
+
 def test_faults_name_the_file_and_the_remedy(tmp_path: Path) -> None:
     _pair(tmp_path, "a", _mask(1))
     (tmp_path / "masks" / "a.png").unlink()
@@ -109,7 +115,9 @@ def test_faults_name_the_file_and_the_remedy(tmp_path: Path) -> None:
     _pair(tmp_path, "a", np.zeros((9, 9), np.uint8))
     with pytest.raises(LabelError, match=r"a\.png has 9 x 9 px, its image 20 x 30 px"):
         _read(tmp_path)
-    _pair(tmp_path, "a", np.zeros((*SHAPE, 3), np.uint8))
+    coloured = np.zeros((*SHAPE, 3), np.uint8)
+    coloured[:9, :, 1] = 176
+    _pair(tmp_path, "a", coloured)
     with pytest.raises(LabelError, match="one channel"):
         _read(tmp_path)
     (tmp_path / "masks" / "a.png").write_text("not a picture")

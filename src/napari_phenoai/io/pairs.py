@@ -245,10 +245,20 @@ def read_values(path: Path) -> NDArray[np.integer[Any]]:
     except (OSError, ValueError, SyntaxError) as error:
         hint = "Save it again as a PNG or TIFF with one channel."
         raise ImageError(f"The mask {path} cannot be read: {error}.", hint=hint) from error
+    values = _grey(values)
     if values.ndim != 2 or values.dtype.kind not in "uib":
         what = f"The mask {path} has shape {values.shape} and type {values.dtype}."
         raise LabelError(what, hint="Save it with one channel of whole numbers, not as colours.")
     return values.astype(np.int64) if values.dtype.kind != "u" else values
+
+
+def _grey(values: NDArray[Any]) -> NDArray[Any]:
+    """Return ``(y, x)`` of a grey picture that was saved as ``(y, x, rgb or rgba)``."""
+    if values.ndim != 3 or values.shape[2] not in (3, 4):
+        return values
+    first = values[:, :, 0]
+    same = all(np.array_equal(first, values[:, :, channel]) for channel in (1, 2))
+    return first if same else values
 
 
 def _opened(path: Path) -> NDArray[Any]:
