@@ -11,7 +11,9 @@ import pytest
 from napari_phenoai.core.geometry import Tile
 from napari_phenoai.core.progress import finish
 from napari_phenoai.core.records import ImageRecord
-from napari_phenoai.errors import InputError, ModelError
+from napari_phenoai.core.sampling import strategy
+from napari_phenoai.errors import ImageError, InputError, ModelError
+from napari_phenoai.loop.candidates import candidates_of
 from napari_phenoai.loop.predict import predict_image
 from napari_phenoai.loop.queueing import refresh_queue, to_check_again
 from napari_phenoai.loop.review import decide, split_of
@@ -78,12 +80,12 @@ def test_the_tile_on_the_screen_stays_where_it_is(field: Any) -> None:
     for item in items[:3]:
         decide(field.project, item.where, "rejected", item=item)
     on_screen = field.project.ledger.queue()[5]
-    for strategy in ("random", "entropy"):
-        predictor = bright(field.project) if strategy == "entropy" else None
+    for name in ("random", "entropy"):
+        predictor = bright(field.project) if name == "entropy" else None
         after = finish(
             refresh_queue(
                 field.project,
-                strategy=strategy,
+                strategy=name,
                 predictor=predictor,
                 keep=on_screen.where,
                 seed=9,
@@ -185,6 +187,34 @@ def test_what_is_missing_is_named(field: Any, make_field: Any) -> None:
         make_field(0).queue(3)
 
 
+def test_without_a_model_the_first_tiles_cover_what_there_is(field: Any) -> None:
+    items = [item for item in field.queue(6) if item.role == "train"]
+    assert {item.strategy for item in items} == {"coverage"}
+    assert items[0].score is not None
+    assert items[0].score > 0
+    assert all((field.mask(item.where) == 2).any() for item in items[:2])
+
+
+def test_a_picture_that_cannot_be_read_comes_last(
+    field: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, whole = (image.id for image in field.project.images()[:2])
+    source = field.project.source
+
+    def opened(image: str) -> Any:
+        if image == broken:
+            raise ImageError("It is cut off.", hint="Copy it again.")
+        return source(image)
+
+    monkeypatch.setattr(field.project, "source", opened)
+    tiles = [Tile(image, 0, 0, 64, 64) for image in (broken, whole)]
+    chosen_by, rng = strategy("coverage"), np.random.default_rng(0)
+    candidates = finish(candidates_of(field.project, chosen_by, tiles, rng))
+    assert [bool(np.any(item.looks)) for item in candidates] == [False, True]
+    choices = chosen_by.choose(candidates, 2, rng, background=1)
+    assert [choice.tile.image for choice in choices] == [whole, broken]
+
+
 def test_a_huge_image_is_queued_in_a_second(field: Any) -> None:
     huge = ImageRecord(
         id="huge",
@@ -197,5 +227,5 @@ def test_a_huge_image_is_queued_in_a_second(field: Any) -> None:
     )
     field.project.images = lambda: [huge]
     began = time.perf_counter()
-    assert len(field.queue(20)) == 20
+    assert len(field.queue(20, strategy="random")) == 20
     assert time.perf_counter() - began < 2

@@ -27,7 +27,8 @@ def candidates(images: int = 4, side: int = 4, seed: int = 0) -> list[Candidate]
             symptom = rng.uniform(0.02, 0.06) if image == 0 else 0.0
             leaf = rng.uniform(0.2, 0.5)
             shares = {1: 1 - leaf - symptom, 2: leaf, 3: symptom}
-            found.append(Candidate(tile, TileStats(rng.random(), rng.random(), shares)))
+            stats = TileStats(rng.random(), rng.random(), shares)
+            found.append(Candidate(tile, stats, np.array([*shares.values()])))
     return found
 
 
@@ -83,7 +84,19 @@ def test_rare_classes_get_the_same_chance() -> None:
     assert 40 <= count["random look"] < 60
     by_chance = 20 * 10 / 8
     assert count["rarely seen class: symptom"] > 1.5 * by_chance
-    assert count["shows leaf"] > 60
+    assert count["shows leaf"] > 30
+
+
+def test_a_rare_class_gets_more_turns_while_it_has_tiles() -> None:
+    pool = [
+        Candidate(item.tile, TileStats(0, 0, {1: 0.5, 2: 0.49, 3: 0.01})) for item in candidates()
+    ]
+    choices = strategy("foreground-random", NAMES).choose(
+        pool, 15, np.random.default_rng(0), background=1
+    )
+    count = Counter(choice.reason.split(",")[0] for choice in choices)
+    assert count["rarely seen class: symptom"] > 2 * count["shows leaf"] > 0
+    assert count["random look"] == 3
 
 
 def test_reason_names_class_and_share() -> None:
@@ -112,10 +125,41 @@ def test_a_model_that_finds_nothing_leaves_it_to_chance() -> None:
     assert {choice.reason for choice in choices} == {"random look, for what the model may overlook"}
 
 
+def test_coverage_shows_every_kind_of_pixels_soon() -> None:
+    kinds = np.eye(6)
+    rng = np.random.default_rng(0)
+    pool = [
+        Candidate(item.tile, looks=0.9 * kinds[number % 2] + 0.1 * kinds[at % 6])
+        for at, item in enumerate(candidates(12))
+        for number in [int(rng.integers(2))]
+    ]
+    chosen = strategy("coverage").choose(pool, 6, rng, background=1)
+    looks = {item.tile: np.asarray(item.looks) for item in pool}
+    assert (np.sum([looks[choice.tile] for choice in chosen], axis=0) > 0).all()
+    gains = [choice.score for choice in chosen if choice.score is not None]
+    assert gains == sorted(gains, reverse=True)
+
+
+def test_coverage_looks_for_what_was_not_shown_yet() -> None:
+    tiles = [item.tile for item in candidates(3)]
+    rare = tiles[20]
+    pool = [
+        Candidate(tile, looks=np.array([0.5, 0.5]) if tile == rare else np.array([1.0, 0.0]))
+        for tile in tiles
+    ]
+    (first,) = strategy("coverage").choose(pool, 1, np.random.default_rng(0), background=1)
+    assert first.tile == rare
+    taken = [rare]
+    again = strategy("coverage").choose(
+        pool, 3, np.random.default_rng(0), background=1, taken=taken
+    )
+    assert rare not in [choice.tile for choice in again]
+
+
 def test_needs_scores_unless_random() -> None:
     pool = [Candidate(item.tile) for item in candidates()]
     for name, item in strategies().items():
-        if not item.needs_model:
+        if not item.needs_model and not item.needs_looks:
             assert item.choose(pool, 3, np.random.default_rng(0), background=1)
             continue
         with pytest.raises(InputError, match=name):

@@ -75,7 +75,7 @@ def predict(
 def queue(
     folder: Folder,
     strategy: Annotated[
-        str | None, typer.Option(help="random, foreground-random, entropy or margin.")
+        str | None, typer.Option(help="coverage, random, foreground-random, entropy or margin.")
     ] = None,
     n: Annotated[int, typer.Option(min=1, max=10_000, help="How many tiles.")] = 20,
     seed: Annotated[int | None, typer.Option(help="Makes the choice repeatable.")] = None,

@@ -109,7 +109,7 @@ def simulate(
     rounds: Annotated[int, typer.Option(min=1, help="How often to train.")] = 5,
     tiles_per_round: Annotated[int, typer.Option(min=1, help="Tiles between trainings.")] = 6,
     strategy: Annotated[
-        str, typer.Option(help="random, foreground-random, entropy or margin.")
+        str, typer.Option(help="coverage, random, foreground-random, entropy or margin.")
     ] = "foreground-random",
     protocol: Annotated[
         Protocol, typer.Option(help="corrective: fix the proposal; full: paint all.")

@@ -212,10 +212,16 @@ class TileStats:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A tile that the queue may show; ``stats`` is None while there is no model."""
+    """A tile that the queue may show.
+
+    ``stats`` is None while there is no model; ``looks`` holds the shares of different
+    kinds of pixels in the tile, float64 of shape ``(kinds,)``, for strategies that ask
+    for it.
+    """
 
     tile: Tile
     stats: TileStats | None = None
+    looks: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +245,11 @@ class Strategy(Protocol):
     @property
     def needs_model(self) -> bool:
         """Whether candidates must have ``stats``."""
+        ...
+
+    @property
+    def needs_looks(self) -> bool:
+        """Whether candidates must have ``looks``, those already reviewed too."""
         ...
 
     def choose(

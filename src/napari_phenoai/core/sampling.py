@@ -1,6 +1,6 @@
 """Sampling: which tiles are worth a person's next minute.
 
-Four strategies behind one port. All spread their choice: at first no image gives
+Five strategies behind one port. All spread their choice: at first no image gives
 more than its even share, and between a chosen tile and another one (or one that has
 been decided) lies at least half a tile; only when too few are left, these wishes are
 given up one by one.
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_phenoai.core.coverage import Coverage
 from napari_phenoai.core.ports import Candidate, Choice, Strategy, TileStats
 from napari_phenoai.core.spreading import spread
 from napari_phenoai.errors import InputError
@@ -39,6 +40,9 @@ HONEST = "random look, to measure honestly"
 _PRESENT = 0.002
 """Share of a tile from which a class counts as predicted in it."""
 
+_MOST_TURNS = 3
+"""How many turns a rare class gets for one of the most frequent class."""
+
 _RARE = 0.1
 """Share of all predicted foreground below which a class is called rarely seen."""
 
@@ -49,6 +53,7 @@ class Random:
 
     name: str = "random"
     needs_model: bool = False
+    needs_looks: bool = False
 
     def choose(
         self,
@@ -69,9 +74,10 @@ class Random:
 class ForegroundRandom:
     """Chance, stratified by predicted class, so that rare classes get their turn.
 
-    Every foreground class that is predicted anywhere gets the same number of
-    tiles, drawn among those that show it, with a chance that grows with the
-    square root of its share of the tile. One tile in five is a plain random
+    Every foreground class that is predicted anywhere gets its turns; one that is
+    rarer than another gets up to three times as many. Its tiles are drawn among those
+    that show it, with a chance that grows with the square root of its share of the
+    tile. One tile in five is a plain random
     look, so that what the model overlooks has a chance too. An image may give up to
     a third of the tiles, as a rare class may be in one image only.
 
@@ -87,6 +93,7 @@ class ForegroundRandom:
     look_every: int = 5
     name: str = "foreground-random"
     needs_model: bool = True
+    needs_looks: bool = False
 
     def choose(
         self,
@@ -97,15 +104,14 @@ class ForegroundRandom:
         background: int,
         taken: Sequence[Tile] = (),
     ) -> list[Choice]:
-        """Return `count` tiles that show the predicted classes in equal parts."""
+        """Return `count` tiles that show the predicted classes, the rarer ones more often."""
         stats = {item.tile: _stats(item, self.name) for item in candidates}
         order = [candidates[index].tile for index in rng.permutation(len(candidates))]
         queues = {
             number: _drawn(order, [stats[tile].shares.get(number, 0.0) for tile in order], rng)
             for number in _present(stats.values(), background)
         }
-        turns = list(queues)
-        rng.shuffle(turns)
+        turns = _turns(list(stats.values()), list(queues), rng)
         purpose = self._dealt(order, queues, turns)
         chosen = spread(list(purpose), count, taken, most_per_image=-(-count // 3))
         rare = _rare(stats.values(), list(queues))
@@ -120,14 +126,14 @@ class ForegroundRandom:
         look, turn = iter(order), 0
         while len(dealt) < len(order):
             number: int | None = None
-            if turns and (len(dealt) + 1) % self.look_every:
+            tile: Tile | None = None
+            while tile is None and turns and (len(dealt) + 1) % self.look_every:
                 number = turns[turn % len(turns)]
+                tile = next((t for t in rests[number] if t not in dealt), None)
+                turns = turns if tile else [other for other in turns if other != number]
                 turn += 1
-            tile = next((t for t in rests.get(number, iter(())) if t not in dealt), None)
             if tile is None:
-                turns = [other for other in turns if other != number]
-                number = None
-                tile = next(t for t in look if t not in dealt)
+                number, tile = None, next(t for t in look if t not in dealt)
             dealt[tile] = number
         return dealt
 
@@ -155,6 +161,7 @@ class Uncertain:
 
     name: str
     needs_model: bool = True
+    needs_looks: bool = False
 
     def choose(
         self,
@@ -196,9 +203,10 @@ def strategies(names: Mapping[int, str] | None = None) -> dict[str, Strategy]:
     Examples
     --------
     >>> list(strategies())
-    ['random', 'foreground-random', 'entropy', 'margin']
+    ['coverage', 'random', 'foreground-random', 'entropy', 'margin']
     """
     every: list[Strategy] = [
+        Coverage(),
         Random(),
         ForegroundRandom(dict(names or {})),
         Uncertain("entropy"),
@@ -249,6 +257,17 @@ def _rare(stats: Collection[TileStats], numbers: Sequence[int]) -> frozenset[int
     if len(numbers) < 2:
         return frozenset()
     return frozenset(n for n, value in total.items() if value < _RARE * whole)
+
+
+def _turns(
+    stats: Collection[TileStats], numbers: Sequence[int], rng: np.random.Generator
+) -> list[int]:
+    """Return a cycle of turns: each class up to `_MOST_TURNS` times, evenly mixed."""
+    total = {n: sum(item.shares.get(n, 0.0) for item in stats) for n in numbers}
+    most = max(total.values(), default=0.0)
+    times = {n: round(min(_MOST_TURNS, (most / total[n]) ** 0.5)) for n in numbers}
+    places = [((turn + rng.random()) / times[n], n) for n in numbers for turn in range(times[n])]
+    return [number for _, number in sorted(places)]
 
 
 def _drawn(tiles: Sequence[Tile], shares: Sequence[float], rng: np.random.Generator) -> list[Tile]:

@@ -8,21 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_phenoai.core.ports import Candidate, Choice
 from napari_phenoai.core.progress import Progress
 from napari_phenoai.core.records import QueueItem, Review
 from napari_phenoai.core.sampling import HONEST, due_heldout, strategy
-from napari_phenoai.core.scoring import stats_of_classes, tile_stats
 from napari_phenoai.core.spreading import spread, uncovered
 from napari_phenoai.errors import InputError
-from napari_phenoai.loop.predict import predict_pieces
+from napari_phenoai.loop.candidates import candidates_of
 from napari_phenoai.loop.review import split_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from napari_phenoai.core.geometry import Tile
-    from napari_phenoai.core.ports import Predictor, Strategy, TileStats
+    from napari_phenoai.core.ports import Choice, Predictor, Strategy
     from napari_phenoai.core.progress import Work
     from napari_phenoai.core.records import Role
     from napari_phenoai.core.splits import Split
@@ -37,6 +35,12 @@ _POOL = 8
 """Candidates that are scored for each tile wanted, drawn at random."""
 
 _LEAST_POOL = 64
+
+_POOL_OF_LOOKS = 128
+"""Candidates that are looked at when there is no model."""
+
+_REMEMBERED = 64
+"""Tiles decided last that count as shown when tiles are looked at."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,8 @@ def refresh_queue(
     project : Project
         Open.
     strategy : str, optional
-        ``random``, ``foreground-random``, ``entropy`` or ``margin``; by default
-        ``foreground-random`` once a model serves, ``random`` before.
+        ``coverage``, ``random``, ``foreground-random``, ``entropy`` or ``margin``; by
+        default ``foreground-random`` once a model serves, ``coverage`` before.
     count : int
         How many waiting tiles the queue should have.
     predictor : Predictor, optional
@@ -145,7 +149,7 @@ def refresh_queue(
 
 def default_strategy(project: Project) -> str:
     """Return the strategy that is taken when none is named."""
-    return "foreground-random" if project.rounds.served() else "random"
+    return "foreground-random" if project.rounds.served() else "coverage"
 
 
 def to_check_again(project: Project) -> list[Review]:
@@ -217,16 +221,24 @@ def _chosen(
     rng: np.random.Generator,
 ) -> Work[list[Choice]]:
     size = max(_LEAST_POOL, _POOL * count)
+    if chosen_by.needs_looks:
+        size = max(count, _POOL_OF_LOOKS)
     drawn = need.split.sample("train", need.tile_px, size + len(need.reviews), rng)
     tiles = need.open(drawn)[:size]
-    candidates = [Candidate(tile) for tile in tiles]
-    if predictor is not None:
-        stored = chosen_by.name != "margin"
-        stats = yield from _scored(project, predictor, tiles, stored=stored)
-        candidates = [Candidate(tile, stats[tile]) for tile in tiles]
+    seen = _seen(need) if chosen_by.needs_looks else []
+    candidates = yield from candidates_of(
+        project, chosen_by, seen + tiles, rng, predictor=predictor
+    )
     background = project.scheme.background
     taken = list(need.decided.values())
     return chosen_by.choose(candidates, count, rng, background=background, taken=taken)
+
+
+def _seen(need: _Need) -> list[Tile]:
+    """Return the tiles that trainings learn from, those decided last."""
+    reviews = (review for review in need.reviews.values() if review.teaches)
+    order = sorted((review.id, review.tile) for review in reviews if review.role == "train")
+    return [tile for _, tile in order[-_REMEMBERED:]]
 
 
 def _unchanged(before: _Need, now: _Need, item: QueueItem) -> bool:
@@ -240,25 +252,6 @@ def _again(need: _Need) -> list[QueueItem]:
         QueueItem(tile=review.tile.key, position=0, reason=reason, role=review.role)
         for review in need.again
     ]
-
-
-def _scored(
-    project: Project, predictor: Predictor, tiles: Sequence[Tile], *, stored: bool
-) -> Work[dict[Tile, TileStats]]:
-    stats: dict[Tile, TileStats] = {}
-    ids = predictor.card.class_ids
-    for image in sorted({tile.image for tile in tiles}):
-        here = [tile for tile in tiles if tile.image == image]
-        if stored:
-            store = project.predictions(image, predictor.card.id)
-            known = [tile for tile in here if store.has(tile)]
-            stats |= {tile: stats_of_classes(*store.read(tile), ids) for tile in known}
-        here = [tile for tile in here if tile not in stats]
-        answers = predict_pieces(project.source(image), predictor, here) if here else ()
-        for tile, probabilities in answers:
-            stats[tile] = tile_stats(probabilities, ids)
-            yield Progress(len(stats), len(tiles), "scoring tiles")
-    return stats
 
 
 def _woven(

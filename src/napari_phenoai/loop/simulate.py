@@ -71,7 +71,7 @@ def simulate(
     rounds, tiles_per_round : int
         How often is trained, and after how many further tiles.
     strategy : str
-        How tiles are chosen once there is a model; before, they are spread by chance.
+        How tiles are chosen once there is a model; before, it is ``coverage``.
     protocol : {"corrective", "full"}
         Whether the person corrects the proposal or paints each tile from nothing.
     model : {"unet", "forest"}

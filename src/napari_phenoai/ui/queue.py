@@ -46,8 +46,9 @@ _FILTERS = (
     ("heldout", "Held-out"),
 )
 _STRATEGIES = {
+    "coverage": "Tiles that together show all kinds of pixels",
     "random": "Random: an even look at everything",
-    "foreground-random": "Random among tiles with the rarer classes",
+    "foreground-random": "Random among tiles with each class, the rarer ones more often",
     "entropy": "Where the model is unsure (entropy)",
     "margin": "Where two classes are close (margin)",
 }
@@ -121,7 +122,9 @@ class QueueDock(QWidget):
             self.filter_box.addItem(text, key)
         self.strategy_box.addItem("Choose: automatic", None)
         self.strategy_box.setItemData(
-            0, "Random at first, then tiles with the rarer classes", Qt.ItemDataRole.ToolTipRole
+            0,
+            "Coverage at first, then tiles with each class, the rarer ones more often",
+            Qt.ItemDataRole.ToolTipRole,
         )
         for at, name in enumerate(strategies(), start=1):
             self.strategy_box.addItem(name.replace("-", " "), name)
