@@ -133,7 +133,7 @@ def test_bad_masks_are_named_and_nothing_is_taken(field: Any, tmp_path: Path) ->
         (f"{other}.png", truth[:50], LabelError, r"50 x 192 px, its image 160 x 192 px"),
         (f"{other}.png", truth + 40, LabelError, "value 4[12], which is no class"),
         ("stranger.png", truth, InputError, "stranger.png has no image in the project"),
-        (f"{other}.png", np.zeros((160, 192, 3)), LabelError, "shape"),
+        (f"{other}.png", np.arange(3) + np.zeros((160, 192, 3)), LabelError, "shape"),
     ]
     for file, mask, kind, text in cases:
         write(good, file, mask)

@@ -131,7 +131,7 @@ def test_a_crash_after_the_review_loses_nothing(field: Any, monkeypatch: Any) ->
     project, tile = field.project, tile_of(field)
     store = project.labels(tile.image)
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise DiskError("The disk is full.", hint="Free some space.")
 
     monkeypatch.setattr(store, "write", full)

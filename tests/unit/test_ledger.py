@@ -107,7 +107,8 @@ def test_it_is_kept_the_safe_way(ledger: Ledger, tmp_path: Path) -> None:
         assert db.execute("PRAGMA foreign_keys").fetchone() == (1,)
         tables = db.execute("SELECT name, strict FROM pragma_table_list WHERE type = 'table'")
         strict = {name: strict for name, strict in tables if not name.startswith("sqlite_")}
-    assert set(strict) == {"records", "queues", "queue_items", "jobs", "settings"}
+    edits = {"edits", "edit_parts", "stale_chunks"}
+    assert set(strict) == {"records", "queues", "queue_items", "jobs", "settings"} | edits
     assert set(strict.values()) == {1}
 
 
@@ -223,3 +224,90 @@ def test_a_damaged_ledger_is_named_with_the_remedy(tmp_path: Path) -> None:
         Ledger(path)
     assert str(path) in caught.value.what
     assert "--rebuild" in caught.value.hint
+
+
+def test_closing_waits_for_the_thread_inside(ledger: Ledger) -> None:
+    inside, leave, order = threading.Event(), threading.Event(), []
+
+    def use() -> None:
+        with ledger._database.transaction() as db:
+            inside.set()
+            leave.wait(10)
+            db.execute("INSERT INTO settings VALUES ('a', 'b')")
+            with ledger._database.reading() as again:
+                assert again is db
+        order.append("used")
+
+    def close() -> None:
+        ledger.close()
+        order.append("closed")
+
+    user, closer = threading.Thread(target=use), threading.Thread(target=close)
+    user.start()
+    assert inside.wait(10)
+    closer.start()
+    closer.join(0.1)
+    assert closer.is_alive()
+    late = threading.Thread(target=lambda: order.append(str(ledger.get_setting("a"))))
+    late.start()
+    late.join(0.1)
+    assert late.is_alive()
+    leave.set()
+    for thread in (user, closer, late):
+        thread.join(10)
+        assert not thread.is_alive()
+    assert order[0] == "used"
+    assert set(order) == {"used", "closed", "b"}
+
+
+CLOSE_OFTEN = """
+import sys, threading, time
+from pathlib import Path
+from napari_phenoai.core.records import QueueItem
+from napari_phenoai.io.ledger import Ledger
+
+ledger = Ledger(Path(sys.argv[1]))
+ledger.set_queue("r", [QueueItem(tile=f"a@0,0,{n},8,8", position=n) for n in range(400)])
+end, turns = time.monotonic() + 2, []
+
+def use() -> None:
+    while time.monotonic() < end:
+        assert len(ledger.queue()) == 400
+        ledger.set_setting("a", "b")
+        turns.append(1)
+
+threads = [threading.Thread(target=use) for _ in range(4)]
+for thread in threads:
+    thread.start()
+while time.monotonic() < end:
+    ledger.close()
+    time.sleep(0.001)
+for thread in threads:
+    thread.join()
+ledger.close()
+assert len(turns) > 10, turns
+"""
+
+
+def test_closing_under_the_hands_of_other_threads_is_safe(tmp_path: Path) -> None:
+    code = [sys.executable, "-X", "faulthandler", "-c", CLOSE_OFTEN, str(tmp_path / "l.sqlite")]
+    done = subprocess.run(code, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_closing_inside_ones_own_use_does_not_wait_for_itself(ledger: Ledger) -> None:
+    with ledger._database.reading():
+        ledger.close()
+    assert ledger.queue() == []
+
+
+def test_a_project_of_the_version_before_gets_a_journal(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    database = Database(path, MIGRATIONS[:1])
+    with database.transaction() as db:
+        db.execute("INSERT INTO settings VALUES ('a', 'b')")
+    database.close()
+    again = Ledger(path)
+    assert again.get_setting("a") == "b"
+    assert again.journal.entries() == []
+    again.close()

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_phenoai.errors import DiskError, ProjectError
+from napari_phenoai.io.chunk_parts import CHUNK_PX, ChunkPart, chunk_parts
 from napari_phenoai.io.files import (
     PARTIAL,
     disk_error,
     disk_errors,
     fsync_dir,
+    replacing,
     write_atomic,
-    write_beside,
 )
+from napari_phenoai.io.packing import ZSTD_LEVEL, packed, unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 __all__ = ["CHUNK_PX", "Chunks", "read_group", "write_group"]
-
-CHUNK_PX = 512
-"""Edge length of a chunk in pixels."""
-
-_LEVEL = 3
-"""Of zstd: 0.05 ms for a chunk of labels, 0.3 ms for one of noise."""
 
 
 def write_group(folder: Path, attributes: dict[str, Any]) -> None:
@@ -106,7 +102,7 @@ class Chunks:
         self._check_there()
         height, width = rows.stop - rows.start, columns.stop - columns.start
         result = np.full((height, width), self._fill)
-        for part in _parts(rows, columns):
+        for part in chunk_parts(rows, columns):
             chunk = self._load(self.path(z, part.row, part.column))
             if chunk is not None:
                 result[part.window] = chunk[part.inside]
@@ -127,23 +123,65 @@ class Chunks:
         ProjectError
             If a chunk of truth is damaged that is covered in part.
         DiskError
-            If the disk is full, read-only or gone.
+            If the disk is full, read-only or gone; then all chunks are as they were.
         """
+        with self.writing(z, rows, columns, values) as put:
+            return put()
+
+    @contextmanager
+    def writing(
+        self, z: int, rows: slice, columns: slice, values: NDArray[np.uint8]
+    ) -> Iterator[Callable[[], bool]]:
+        """Prepare what `write` does, and give a function that does it, hardly able to fail."""
+        changes = self._changes(z, rows, columns, values)
+        with replacing(changes, flush=self._truth) as put:
+
+            def finish() -> bool:
+                put()
+                return bool(changes)
+
+            yield finish
+
+    def _changes(
+        self, z: int, rows: slice, columns: slice, values: NDArray[np.uint8]
+    ) -> list[tuple[Path, bytes | None]]:
         self._check_there()
-        folders = set()
-        for part in _parts(rows, columns):
+        changes: list[tuple[Path, bytes | None]] = []
+        for part in chunk_parts(rows, columns):
             path = self.path(z, part.row, part.column)
             chunk = self._mixed(path, part, values[part.window])
-            if chunk is not None and self._save(path, chunk):
-                folders.add(path.parent)
-        if self._truth:
-            with disk_errors(self.folder):
-                for folder in folders:
-                    fsync_dir(folder)
-        return bool(folders)
+            if chunk is None:
+                continue
+            if (chunk != self._fill).any():
+                changes.append((path, packed(chunk)))
+            elif path.exists():
+                changes.append((path, None))
+        return changes
+
+    def discard_damaged(self, z: int, rows: slice, columns: slice) -> None:
+        """Remove the chunks that cannot be decoded and that a window covers.
+
+        Raises
+        ------
+        ProjectError
+            If one is covered in part; then none is removed.
+        """
+        lost = []
+        for part in chunk_parts(rows, columns):
+            path = self.path(z, part.row, part.column)
+            try:
+                self._load(path)
+            except ProjectError:
+                if not part.whole:
+                    raise
+                lost.append(path)
+        for path in lost:
+            with disk_errors(path, "removed"):
+                path.unlink(missing_ok=True)
+                fsync_dir(path.parent)
 
     def _mixed(
-        self, path: Path, part: _Part, values: NDArray[np.uint8]
+        self, path: Path, part: ChunkPart, values: NDArray[np.uint8]
     ) -> NDArray[np.uint8] | None:
         if part.whole and not self._truth:
             return values
@@ -166,7 +204,7 @@ class Chunks:
             if path.suffix == PARTIAL or not path.is_file():
                 continue
             try:
-                _pixels(path.read_bytes())
+                self._decoded(path.read_bytes())
             except (RuntimeError, ValueError):
                 yield path
 
@@ -178,21 +216,15 @@ class Chunks:
         except OSError as error:
             raise disk_error(error, path, "read") from error
         try:
-            return _pixels(data)
+            return self._decoded(data)
         except (RuntimeError, ValueError) as error:
             if not self._truth:
                 return None
             hint = "Put that file back from a backup; without it, its 512 x 512 px are unlabelled."
             raise ProjectError(f"{path} is damaged ({error}).", hint=hint) from error
 
-    def _save(self, path: Path, chunk: NDArray[np.uint8]) -> bool:
-        if (chunk == self._fill).all():
-            with disk_errors(path, "removed"):
-                there = path.exists()
-                path.unlink(missing_ok=True)
-            return there
-        write_beside(path, _encoded(chunk), flush=self._truth)
-        return True
+    def _decoded(self, data: bytes) -> NDArray[np.uint8]:
+        return unpacked(data, (CHUNK_PX, CHUNK_PX), self._fill.dtype)
 
     def _check_there(self) -> None:
         file = self.folder / "zarr.json"
@@ -212,7 +244,7 @@ class Chunks:
 
     def _description(self) -> dict[str, Any]:
         chunk = [1] * (len(self.shape) - 2) + [CHUNK_PX, CHUNK_PX]
-        zstd = {"name": "zstd", "configuration": {"level": _LEVEL, "checksum": True}}
+        zstd = {"name": "zstd", "configuration": {"level": ZSTD_LEVEL, "checksum": True}}
         return {
             "zarr_format": 3,
             "node_type": "array",
@@ -225,49 +257,6 @@ class Chunks:
             "attributes": {},
             "dimension_names": ["z", "y", "x"][-len(self.shape) :],
         }
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Where one chunk meets a window: in the chunk and in the window."""
-
-    row: int
-    column: int
-    inside: tuple[slice, slice]
-    window: tuple[slice, slice]
-
-    @property
-    def whole(self) -> bool:
-        """Whether the window covers the chunk."""
-        return all(part.start == 0 and part.stop == CHUNK_PX for part in self.inside)
-
-
-def _parts(rows: slice, columns: slice) -> Iterator[_Part]:
-    for row, inside_y, window_y in _spans(rows):
-        for column, inside_x, window_x in _spans(columns):
-            yield _Part(row, column, (inside_y, inside_x), (window_y, window_x))
-
-
-def _spans(extent: slice) -> Iterator[tuple[int, slice, slice]]:
-    for number in range(extent.start // CHUNK_PX, -(-extent.stop // CHUNK_PX)):
-        origin = number * CHUNK_PX
-        start, stop = max(extent.start, origin), min(extent.stop, origin + CHUNK_PX)
-        inside = slice(start - origin, stop - origin)
-        yield number, inside, slice(start - extent.start, stop - extent.start)
-
-
-def _encoded(chunk: NDArray[np.uint8]) -> bytes:
-    from numcodecs.zstd import Zstd
-
-    data = np.ascontiguousarray(chunk)
-    return bytes(Zstd(level=_LEVEL, checksum=True).encode(data))
-
-
-def _pixels(data: bytes) -> NDArray[np.uint8]:
-    from numcodecs.zstd import Zstd
-
-    pixels = np.frombuffer(Zstd().decode(data), np.uint8)
-    return pixels.reshape(CHUNK_PX, CHUNK_PX).copy()
 
 
 def _json(path: Path) -> dict[str, Any] | None:

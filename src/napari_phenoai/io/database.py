@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_phenoai.errors import DiskError, LockedError, NewerFormatError, ProjectError
 from napari_phenoai.io.files import disk_errors, make_folder
+from napari_phenoai.io.users import Users
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,6 +84,7 @@ class Database:
         self.path = path
         self._pid = os.getpid()
         self._lock = threading.Lock()
+        self._users = Users()
         self._connections: dict[threading.Thread, sqlite3.Connection] = {}
         make_folder(path.parent)
         with disk_errors(path):
@@ -96,19 +98,21 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Give this thread's connection, outside of a transaction unless in one already."""
-        with sqlite_errors(self.path):
+        with self._users.inside(), sqlite_errors(self.path):
             yield self._connection()
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """Give a connection inside a write transaction: all of it happens, or none.
 
-        A transaction inside another one is part of it.
+        A transaction inside another one is part of it. One that is not `durable` is
+        done for all who look, but a power cut may take it back, with all that follow.
         """
         with self.reading() as db:
             if db.in_transaction:
                 yield db
                 return
+            db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -119,12 +123,16 @@ class Database:
                 raise
 
     def close(self) -> None:
-        """Close the connections of all threads; the next use opens a new one."""
-        with self._lock:
-            connections, self._connections = self._connections, {}
-        if self._pid == os.getpid():
-            for connection in connections.values():
-                connection.close()
+        """Close the connections of all threads; the next use opens a new one.
+
+        Waits until the other threads that are using theirs just now have finished.
+        """
+        with self._users.alone():
+            with self._lock:
+                connections, self._connections = self._connections, {}
+            if self._pid == os.getpid():
+                for connection in connections.values():
+                    connection.close()
 
     def _migrate(self, migrations: Sequence[Sequence[str]]) -> None:
         with self.reading() as db:

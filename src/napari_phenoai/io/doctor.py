@@ -58,8 +58,8 @@ def check_project(path: str | Path) -> list[Finding]:
 def rebuild_ledger(project: Project) -> int:
     """Make the index of records in the ledger anew from the files, and return their number.
 
-    A damaged ledger is set aside as ``ledger.damaged-<id>.sqlite``; queue, jobs and
-    small settings start anew then. Of a sound one they are kept.
+    A damaged ledger is set aside as ``ledger.damaged-<id>.sqlite``; queue, jobs, small
+    settings and the history of edits start anew then. Of a sound one they are kept.
 
     Raises
     ------

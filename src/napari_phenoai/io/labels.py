@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import threading
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from napari_phenoai.core.geometry import Tile, cover
+from napari_phenoai.core.edits import edit_between
+from napari_phenoai.core.geometry import cover
 from napari_phenoai.core.progress import Progress
-from napari_phenoai.errors import InputError, LabelError
-from napari_phenoai.io.locks import FileLock
+from napari_phenoai.errors import PhenoError, ProjectError
+from napari_phenoai.io.label_checks import check_inside, check_values, checked_labels
+from napari_phenoai.io.label_writer import LabelWriter
+from napari_phenoai.io.lower_levels import LowerLevels
 from napari_phenoai.io.ome import label_attributes, mode_2x2
 from napari_phenoai.io.pyramid import Pyramid
 
@@ -20,9 +24,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_phenoai.core.edits import Edit
+    from napari_phenoai.core.geometry import Tile
     from napari_phenoai.core.progress import Work
     from napari_phenoai.core.records import ImageRecord
     from napari_phenoai.core.scheme import ClassScheme
+    from napari_phenoai.io.journal import Journal
     from napari_phenoai.io.pyramid import Level
 
 __all__ = ["LabelStore", "check_inside"]
@@ -36,6 +43,9 @@ class LabelStore:
     until `close` or the death of the process: one process writes, any may read.
     One object may be used from several threads.
 
+    Every change is an `Edit` that is in the journal before the first chunk is
+    touched; what a crash left undone is done when the store is opened again.
+
     Parameters
     ----------
     path : Path
@@ -45,19 +55,32 @@ class LabelStore:
     scheme : callable
         Returns the classes that may be written; their names and colours are kept
         inside, for other viewers.
+    journal : callable
+        Returns the edit journal of the project.
     """
 
-    def __init__(self, path: Path, image: ImageRecord, scheme: Callable[[], ClassScheme]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        image: ImageRecord,
+        scheme: Callable[[], ClassScheme],
+        journal: Callable[[], Journal],
+    ) -> None:
         self.path = path
         self._image = image
         self._scheme = scheme
-        planes, _, rows, columns = image.shape
-        shape = (planes, rows, columns)
+        self._journal = journal
+        shape = (image.shape[0], *image.plane)
         self._pyramid = Pyramid(path, shape, fill=0, reduce=mode_2x2, truth=True)
-        lock = path.with_name(f"{image.id}.lock")
-        self._lock = FileLock(lock, f"The label image of {image.name}")
-        self._mutex = threading.RLock()
-        self._unfinished: list[Tile] = []
+        self._lower = LowerLevels(self._pyramid, image, journal)
+        self._writer = LabelWriter(
+            path.with_name(f"{image.id}.lock"),
+            image,
+            pyramid=self._pyramid,
+            lower=self._lower,
+            journal=journal,
+            attributes=self._attributes,
+        )
 
     @property
     def exists(self) -> bool:
@@ -69,9 +92,18 @@ class LabelStore:
         """Lazy arrays for viewers, from full resolution downwards.
 
         ``(y, x)`` for a flat image, ``(z, y, x)`` for a stack; they may be taken
-        before the first write and show every later one.
+        before the first write and show every later one: full resolution at once,
+        the others soon after.
         """
         return self._pyramid.levels
+
+    @property
+    def listeners(self) -> list[Callable[[Tile], None]]:
+        """Functions that are called with a tile after the lower levels above it changed.
+
+        They are called in a thread of the store.
+        """
+        return self._lower.listeners
 
     def read(self, tile: Tile) -> NDArray[np.uint8]:
         """Return the labels of `tile`, 0 where nothing was written.
@@ -82,15 +114,66 @@ class LabelStore:
 
         Raises
         ------
-        InputError
-            If the tile does not lie inside the image.
-        ProjectError
-            If the store is damaged.
+        InputError, ProjectError
+            If the tile does not lie inside the image, or the store is damaged.
         """
         check_inside(tile, self._image)
-        return self._pyramid.read(tile)
+        with self._writer.mutex:
+            return self._pyramid.read(tile)
 
-    def write(self, tile: Tile, labels: NDArray[np.integer[Any]]) -> None:
+    def apply(self, edit: Edit, *, reverts: int | None = None) -> int:
+        """Change the pixels of `edit`; when this returns, they are on the disk.
+
+        Only the chunks in which a pixel changes are written.
+
+        Parameters
+        ----------
+        edit : Edit
+            Inside the image. The journal keeps it with the pixels that are really
+            there as ``before``.
+        reverts : int, optional
+            Number of the edit that it takes back, for undo and redo.
+
+        Returns
+        -------
+        int
+            Its number in the journal. An edit that was recorded before, as its first
+            try ended with an error, is not applied twice.
+
+        Raises
+        ------
+        LabelError
+            If the scheme lacks a value.
+        InputError
+            If the tile does not lie inside the image, or `reverts` was reverted already.
+        LockedError
+            If another process writes labels of this image.
+        ProjectError
+            If a chunk is damaged.
+        DiskError
+            If the disk is full or read-only. What was written before is safe; the edit
+            may be tried again, and is completed by itself if it is in the journal.
+        """
+        check_inside(edit.tile, self._image)
+        changed = edit.changed
+        check_values(edit.after[changed], f"The edit of {edit.tile.key}", self._scheme())
+        with self._writer.mutex:
+            self._writer.open()
+            known = self._journal().number_of(edit.id)
+            if known is not None:
+                return known
+            before = self._pyramid.read(edit.tile)
+            after = np.where(changed, edit.after, before).astype(np.uint8)
+            return self._writer.carry_out(replace(edit, before=before, after=after), reverts)
+
+    def write(
+        self,
+        tile: Tile,
+        labels: NDArray[np.integer[Any]],
+        *,
+        tool: str = "review",
+        author: str = "",
+    ) -> None:
         """Write the labels of `tile`; when this returns, they are on the disk.
 
         Parameters
@@ -99,54 +182,64 @@ class LabelStore:
             Where, inside the image.
         labels : ndarray of integers, shape (height, width)
             0 or the id of a class that the scheme has or had.
+        tool, author : str
+            What writes, and for whom, for the journal.
 
         Raises
         ------
         LabelError
             If the size differs from the tile's, or the scheme lacks a value.
-        InputError
-            If the tile does not lie inside the image.
-        LockedError
-            If another process writes labels of this image.
-        DiskError
-            If the disk is full or read-only; what was written before is safe.
+        InputError, LockedError, ProjectError, DiskError
+            As `apply` does. A damaged chunk is replaced when the tile covers it.
         """
         check_inside(tile, self._image)
-        values = self._checked(tile, labels)
-        with self._mutex:
-            self.lock()
-            self._unfinished.append(tile)
-            self._lock.note("\n".join(part.key for part in self._unfinished))
-            changed = self._pyramid.write(tile, values)
-            if changed or len(self._unfinished) > 1:
-                for part in self._unfinished:
-                    self._pyramid.refresh(part)
-            self._unfinished.clear()
-            self._lock.note("")
+        values = checked_labels(tile, labels, self._image, self._scheme())
+        with self._writer.mutex:
+            self._writer.open()
+            try:
+                before = self._pyramid.read(tile)
+            except ProjectError:
+                self._pyramid.discard_damaged(tile)
+                before = self._pyramid.read(tile)
+            edit = edit_between(tile, before, values, tool=tool, author=author)
+            if edit is not None:
+                self._writer.carry_out(edit, None)
 
     def lock(self) -> None:
         """Become the one process that writes this store, making it when needed.
 
-        `write` does this by itself.
+        Edits that were recorded and not completed are completed. `apply` and `write`
+        do this by themselves.
 
         Raises
         ------
         LockedError
             If another process is; names it.
+        DiskError
+            If the disk is full or read-only.
         """
-        with self._mutex:
-            if self._lock.held:
-                return
-            note = self._lock.acquire()
-            try:
-                if self._pyramid.exists:
-                    self._pyramid.describe(self._attributes())
-                else:
-                    self._pyramid.create(self._attributes())
-                self._repair(note)
-            except BaseException:
-                self._lock.release()
-                raise
+        self._writer.open()
+
+    def recover(self) -> None:
+        """Complete what a crash left unfinished, where this process may and can."""
+        if self.exists:
+            with suppress(PhenoError):
+                self._writer.recover()
+
+    def flush_levels(self) -> None:
+        """Make the lower levels right before this returns.
+
+        Raises
+        ------
+        LockedError
+            If another process writes this store.
+        ProjectError, DiskError
+            If a chunk is damaged, or the disk is full or read-only.
+        """
+        if not self.exists:
+            return
+        with self._writer.opened():
+            self._lower.update()
 
     def describe(self, image: ImageRecord) -> None:
         """Take over a changed pixel size and changed classes, also in the file if there is one.
@@ -156,17 +249,10 @@ class LabelStore:
         LockedError
             If another process writes this store; then it does that when it opens.
         """
-        with self._mutex:
-            self._image = image
-            if not self._pyramid.exists:
-                return
-            held = self._lock.held
-            self.lock()
-            try:
+        self._image = image
+        if self._pyramid.exists:
+            with self._writer.opened():
                 self._pyramid.describe(self._attributes())
-            finally:
-                if not held:
-                    self._lock.release()
 
     def rebuild_levels(self) -> Work[None]:
         """Make the lower levels anew from full resolution.
@@ -178,16 +264,13 @@ class LabelStore:
         """
         if not self.exists:
             return
-        planes, _, rows, columns = self._image.shape
+        planes = range(self._image.shape[0])
         tiles = [
-            tile
-            for z in range(planes)
-            for tile in cover(self._image.id, (rows, columns), 2048, z=z)
+            tile for z in planes for tile in cover(self._image.id, self._image.plane, 2048, z=z)
         ]
         for done, tile in enumerate(tiles, start=1):
-            with self._mutex:
-                self.lock()
-                self._pyramid.refresh(tile)
+            with self._writer.opened():
+                self._lower.remake(tile)
             yield Progress(done, len(tiles), f"overview of {self._image.name}")
 
     def damaged(self) -> Iterator[Path]:
@@ -195,9 +278,11 @@ class LabelStore:
         yield from self._pyramid.damaged()
 
     def close(self) -> None:
-        """Let the lock go; reading and writing afterwards is allowed."""
-        with self._mutex:
-            self._lock.release()
+        """Let the lock go; reading and writing afterwards is allowed.
+
+        Lower levels that are not right within two seconds are made when it opens again.
+        """
+        self._writer.close()
 
     def __enter__(self) -> Self:
         return self
@@ -205,59 +290,5 @@ class LabelStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _checked(self, tile: Tile, labels: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-        where = f"tile {tile.y},{tile.x} of {self._image.name}"
-        if labels.shape != tile.shape:
-            text = f"The mask for {where} has shape {labels.shape}, the tile {tile.shape}."
-            raise LabelError(text, hint="Give a mask of the size of the tile.")
-        if not np.issubdtype(labels.dtype, np.integer):
-            text = f"The mask for {where} holds {labels.dtype}."
-            raise LabelError(text, hint="Give whole numbers: 0 or the id of a class.")
-        scheme = self._scheme()
-        known = {0, *(item.id for item in scheme.classes)}
-        unknown = sorted(_values(labels) - known)
-        if unknown:
-            listed = ", ".join(map(str, unknown[:5]))
-            names = ", ".join(f"{item.id} {item.name}" for item in scheme.active)
-            text = f"The mask for {where} has values without a class: {listed}."
-            raise LabelError(text, hint=f"Use 0 for unlabelled or a class: {names}.")
-        return labels.astype(np.uint8)
-
     def _attributes(self) -> dict[str, Any]:
         return label_attributes(self._image, self._scheme(), self._pyramid.count)
-
-    def _repair(self, note: str) -> None:
-        for part in _tiles_in(note, self._image):
-            self._pyramid.refresh(part)
-
-
-def _values(labels: NDArray[np.integer[Any]]) -> set[int]:
-    if labels.dtype == np.uint8:
-        return set(np.flatnonzero(np.bincount(labels.ravel())).tolist())
-    return set(np.unique(labels).tolist())
-
-
-def check_inside(tile: Tile, image: ImageRecord) -> None:
-    """Check that `tile` lies inside `image`.
-
-    Raises
-    ------
-    InputError
-        If it does not, or belongs to another image.
-    """
-    planes, _, rows, columns = image.shape
-    inside = 0 <= tile.y < tile.y1 <= rows and 0 <= tile.x < tile.x1 <= columns
-    if tile.image == image.id and inside and 0 <= tile.z < planes:
-        return
-    hint = f"{image.id} has {planes} plane(s) of {rows} x {columns} px."
-    raise InputError(f"Tile {tile.key} does not lie inside image {image.id}.", hint=hint)
-
-
-def _tiles_in(note: str, image: ImageRecord) -> Iterator[Tile]:
-    for line in note.splitlines():
-        try:
-            tile = Tile.from_key(line)
-            check_inside(tile, image)
-        except InputError:
-            continue
-        yield tile

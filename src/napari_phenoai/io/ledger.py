@@ -1,4 +1,4 @@
-"""The ledger: queue, jobs and small settings, and an index of the record files."""
+"""The ledger: queue, jobs, edit journal, small settings, and an index of the record files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_phenoai.core.records import JobRecord, QueueItem, now
 from napari_phenoai.io.database import Database
+from napari_phenoai.io.journal import Journal
 from napari_phenoai.io.migrations import MIGRATIONS
 from napari_phenoai.io.processes import ProcessMark
 
@@ -30,6 +31,11 @@ class Ledger:
     path : Path
         The file; made when it is not there.
 
+    Attributes
+    ----------
+    journal : Journal
+        All edits of people's labels.
+
     Raises
     ------
     NewerFormatError
@@ -43,10 +49,11 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._database = Database(path, MIGRATIONS)
+        self.journal = Journal(self._database)
         self._mark_lost()
 
     def close(self) -> None:
-        """Close the file; it opens again when it is used again."""
+        """Close the file, when no other thread is using it; it opens again with the next use."""
         self._database.close()
 
     # ------------------------------------------------------------------ queue

@@ -73,4 +73,54 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX jobs_by_state ON jobs (state)",
         "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
     ),
+    (
+        """
+        CREATE TABLE edits (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            image TEXT NOT NULL,
+            z INTEGER NOT NULL,
+            y INTEGER NOT NULL,
+            x INTEGER NOT NULL,
+            height INTEGER NOT NULL,
+            width INTEGER NOT NULL,
+            dtype TEXT NOT NULL,
+            tool TEXT NOT NULL,
+            author TEXT NOT NULL,
+            at TEXT NOT NULL,
+            pixels INTEGER NOT NULL,
+            reverts INTEGER REFERENCES edits (number),
+            root INTEGER REFERENCES edits (number),
+            settled INTEGER NOT NULL DEFAULT 0,
+            undone INTEGER NOT NULL DEFAULT 0,
+            cut_off INTEGER NOT NULL DEFAULT 0
+        ) STRICT
+        """,
+        "CREATE INDEX edits_intended ON edits (image, number) WHERE settled = 0",
+        "CREATE INDEX edits_done ON edits (number) WHERE root IS NULL AND undone = 0",
+        "CREATE INDEX edits_undone ON edits (number) WHERE undone = 1 AND cut_off = 0",
+        "CREATE INDEX edits_by_root ON edits (root, number) WHERE root IS NOT NULL",
+        """
+        CREATE TABLE edit_parts (
+            edit INTEGER NOT NULL REFERENCES edits (number) ON DELETE CASCADE,
+            y INTEGER NOT NULL,
+            x INTEGER NOT NULL,
+            height INTEGER NOT NULL,
+            width INTEGER NOT NULL,
+            before BLOB NOT NULL,
+            after BLOB NOT NULL,
+            PRIMARY KEY (edit, y, x)
+        ) STRICT
+        """,
+        """
+        CREATE TABLE stale_chunks (
+            image TEXT NOT NULL,
+            z INTEGER NOT NULL,
+            row INTEGER NOT NULL,
+            column INTEGER NOT NULL,
+            edit INTEGER NOT NULL,
+            PRIMARY KEY (image, z, row, column)
+        ) STRICT
+        """,
+    ),
 )

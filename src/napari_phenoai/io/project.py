@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari_phenoai.core.records import ImageRecord, ProjectFile
     from napari_phenoai.core.scheme import ClassScheme
     from napari_phenoai.io.findings import Finding
+    from napari_phenoai.io.journal import Journal
 
 __all__ = ["Project", "is_project"]
 
@@ -58,7 +59,7 @@ class Project:
         self.path = path
         self._file = SpecFile(path)
         self._file.read()
-        self._mutex = threading.RLock()
+        self._mutex, self._opening = threading.RLock(), threading.Lock()
         self._ledger: Ledger | None = None
         self._no_index = False
         self._labels: dict[str, LabelStore] = {}
@@ -97,10 +98,8 @@ class Project:
         ------
         ProjectError
             If the folder has something in it, or a file is in its place.
-        InputError
-            If the classes or the tile size cannot be used.
-        DiskError
-            If the disk is full or read-only.
+        InputError, DiskError
+            If the classes or the tile size cannot be used, or the disk is full or read-only.
 
         Examples
         --------
@@ -127,10 +126,8 @@ class Project:
         ------
         ProjectError
             If there is none, or its project file is damaged.
-        NewerFormatError
-            If a newer version of the package made it.
-        DiskError
-            If the folder cannot be read.
+        NewerFormatError, DiskError
+            If a newer version of the package made it, or the folder cannot be read.
         """
         folder = Path(path).expanduser().resolve()
         if folder.name == PROJECT_FILE:
@@ -142,8 +139,10 @@ class Project:
     def close(self) -> None:
         """Let go of locks, the ledger and images; what was written stays written."""
         with self._mutex:
-            for labels in self._labels.values():
-                labels.close()
+            stores = list(self._labels.values())
+        for labels in stores:
+            labels.close()
+        with self._mutex:
             self._images.close()
             if self._ledger is not None:
                 self._ledger.close()
@@ -168,10 +167,15 @@ class Project:
     @property
     def ledger(self) -> Ledger:
         """Queue, jobs and small settings; opened, and checked, at the first use."""
-        with self._mutex:
+        with self._opening:
             if self._ledger is None:
                 self._ledger = Ledger(self.path / "ledger.sqlite")
             return self._ledger
+
+    @property
+    def journal(self) -> Journal:
+        """All edits of people's labels, in order; kept in the ledger."""
+        return self.ledger.journal
 
     @property
     def problems(self) -> list[Finding]:
@@ -230,24 +234,20 @@ class Project:
         copy : bool
             Convert into the project in any case.
         group : str, optional
-            What it belongs to (plot, plant, date); groups are never split between
-            training and held-out tiles.
+            What it belongs to; groups are never split between training and held-out tiles.
         pixel_um : float, optional
             Edge length of a pixel in micrometres, in place of what the file says.
 
         Returns
         -------
         ImageRecord
-            The new record, or the old one if the same pixels were added before; it is
-            told their new place if they were moved. Closing the generator leaves
-            nothing behind.
+            The new record, or the old one, with their new place, if the same pixels
+            were added before. Closing the generator leaves nothing behind.
 
         Raises
         ------
-        ImageError
-            If the file cannot be read.
-        DiskError
-            If the disk is full or read-only.
+        ImageError, DiskError
+            If the file cannot be read, or the disk is full or read-only.
         """
         return self._images.add(uri, copy=copy, group=group, pixel_um=pixel_um)
 
@@ -270,8 +270,9 @@ class Project:
         with self._mutex:
             if image_id not in self._labels:
                 path = self.path / "labels" / f"{image_id}.ome.zarr"
-                store = LabelStore(path, self.image(image_id), self._file.scheme)
-                self._labels[image_id] = store
+                image, scheme = self.image(image_id), self._file.scheme
+                self._labels[image_id] = LabelStore(path, image, scheme, lambda: self.journal)
+                self._labels[image_id].recover()
             return self._labels[image_id]
 
     def predictions(self, image_id: str, model_id: str) -> PredictionStore:

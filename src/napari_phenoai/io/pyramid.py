@@ -14,6 +14,7 @@ from napari_phenoai.io.files import PARTIAL, disk_errors, fsync_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -143,6 +144,22 @@ class Pyramid:
         """
         return self._arrays[0].write(tile.z, *tile.slices, values)
 
+    def writing(
+        self, tile: Tile, values: NDArray[np.uint8]
+    ) -> AbstractContextManager[Callable[[], bool]]:
+        """Prepare what `write` does, and give a function that does it, hardly able to fail."""
+        return self._arrays[0].writing(tile.z, *tile.slices, values)
+
+    def discard_damaged(self, tile: Tile) -> None:
+        """Remove damaged chunks that `tile` covers; `ProjectError` if it covers one in part."""
+        self._arrays[0].discard_damaged(tile.z, *tile.slices)
+
+    def sweep(self) -> None:
+        """Remove what a killed writer left beside the chunks; there must be none now."""
+        with disk_errors(self.folder, "cleaned"):
+            for path in list(self.folder.rglob(f".*{PARTIAL}")):
+                path.unlink(missing_ok=True)
+
     def refresh(self, tile: Tile) -> None:
         """Make the levels above `tile` anew from full resolution."""
         rows, columns = tile.slices
@@ -152,6 +169,38 @@ class Pyramid:
             values = below.read(tile.z, _doubled(rows, height), _doubled(columns, width))
             odd = [(0, extent % 2) for extent in values.shape]
             array.write(tile.z, rows, columns, self._reduce(np.pad(values, odd, mode="edge")))
+
+    def fits(self, tile: Tile) -> bool:
+        """Tell whether no pixel of any level lies partly inside `tile`."""
+        step = 2 ** (self.count - 1)
+        starts = tile.y % step == 0 and tile.x % step == 0
+        ends = zip((tile.y1, tile.x1), self._arrays[0].shape[-2:], strict=True)
+        return starts and all(end % step == 0 or end == extent for end, extent in ends)
+
+    def write_all(self, tile: Tile, values: NDArray[np.uint8]) -> None:
+        """Write the pixels ``(y, x)`` of `tile`, which `fits`, at all levels, coarsest first.
+
+        No level is read back where whole chunks are written; and a chunk of level 0
+        that is there tells that the levels above it are right.
+
+        Raises
+        ------
+        ProjectError
+            If a chunk is damaged.
+        DiskError
+            If the disk is full, read-only or gone.
+        """
+        rows, columns = tile.slices
+        parts = [(rows, columns, values)]
+        for _ in self._arrays[1:]:
+            rows, columns = _halved(rows), _halved(columns)
+            odd = [(0, extent % 2) for extent in values.shape]
+            values = self._reduce(np.pad(values, odd, mode="edge"))
+            parts.append((rows, columns, values))
+        for array, (rows, columns, values) in zip(
+            reversed(self._arrays), reversed(parts), strict=True
+        ):
+            array.write(tile.z, rows, columns, values)
 
     def chunk_path(self, z: int, row: int, column: int) -> Path:
         """Return the file of a chunk of level 0; not there when it is all fill value."""

@@ -177,7 +177,7 @@ def decide(
     )
     review = project.reviews.add(review, mask if useful else None)
     if mask is not None:
-        project.labels(tile.image).write(tile, mask)
+        project.labels(tile.image).write(tile, mask, author=author)
     project.ledger.mark(tile.key, review.verdict)
     return review
 

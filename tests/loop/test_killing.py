@@ -1,0 +1,71 @@
+"""Writers that are killed at random, and on a full disk: nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from napari_phenoai.core.progress import finish
+from napari_phenoai.errors import InputError
+from napari_phenoai.testing.findings import KillReport, compare
+from napari_phenoai.testing.full_disk import small_disk
+from napari_phenoai.testing.killing import IMAGES, kill_often, run_full
+from napari_phenoai.testing.strokes import Canvas, step_at
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="SIGKILL is of POSIX")
+
+
+def test_a_painter_that_is_killed_often_loses_nothing(tmp_path: Path) -> None:
+    report = finish(kill_often(tmp_path / "k.phenoai", 8, seed=3))
+    assert report.ok, report.table()
+    assert (report.kills, len(report.reopened)) == (8, 8)
+    assert report.steps > 20
+    assert max(report.reopened) < 3
+
+
+def test_a_painter_on_a_full_disk_loses_nothing_and_goes_on(tmp_path: Path) -> None:
+    try:
+        with small_disk(tmp_path / "disk", 32) as disk:
+            report = finish(run_full(disk, 6, seed=1))
+    except InputError as error:
+        pytest.skip(error.what)
+    assert report.ok, report.table()
+    assert report.refused == 6
+    assert report.went_on > 0
+
+
+def test_the_harness_finds_what_is_lost_and_damaged(tmp_path: Path) -> None:
+    folder = tmp_path / "k.phenoai"
+    good = finish(kill_often(folder, 1, seed=9))
+    canvas = Canvas(IMAGES)
+    number = 0
+    while number < good.steps + good.kept:
+        canvas.take(step_at(number, 9, IMAGES))
+        number += 1
+    step = step_at(number, 9, IMAGES)
+    assert not compare(report := KillReport(), folder, canvas, step)
+    assert report.ok, report.table()
+    chunk = max((folder / "labels").glob("*/0/c/*/*"))
+    whole = chunk.read_bytes()
+    chunk.unlink()
+    compare(report := KillReport(), folder, canvas, step)
+    assert any("pixels" in line for line in report.lost)
+    assert "lost" in report.table()
+    chunk.write_bytes(whole)
+    canvas.made += 1
+    compare(report := KillReport(), folder, canvas, step)
+    assert not report.ok
+
+
+def test_the_harness_runs_as_a_program(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "napari_phenoai.testing.killing", "--times", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "acknowledged steps lost" in done.stdout
