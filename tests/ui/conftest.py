@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from qtpy.QtCore import QPoint
     from qtpy.QtWidgets import QWidget
 
+    from napari_phenoai.ui.painting import Painting
     from napari_phenoai.ui.session import Session
+    from napari_phenoai.ui.window_pixels import WindowPixels
     from napari_phenoai.ui.workbench import WorkbenchDock
 
 
@@ -96,7 +98,8 @@ def session(
 class Hands:
     """Mouse and keyboard of a person at one viewer, by real Qt events.
 
-    Positions are rows and columns in pixels of the tile on the desk.
+    Positions are rows and columns in pixels of the tile on the desk, or of the window
+    for painting anywhere.
     """
 
     def __init__(self, viewer: napari.Viewer, dock: WorkbenchDock, qtbot: QtBot) -> None:
@@ -119,7 +122,7 @@ class Hands:
         """Return where a pixel of the tile is drawn."""
         from qtpy.QtCore import QPoint
 
-        layer = self.viewer.layers["PhenoAI tile"]
+        layer: Any = self.dock.bench.layers.stack.tile
         world = np.array(layer.translate) + np.array([row, column]) * np.array(layer.scale)
         camera = self.viewer.scene.camera
         height, width = self.viewer.canvas.size
@@ -169,6 +172,35 @@ class Hands:
             modifier |= Qt.KeyboardModifier.ControlModifier
         keyboard: Any = self.qtbot
         keyboard.keyClick(self.canvas, getattr(Qt.Key, f"Key_{name}"), modifier)
+
+    @property
+    def painting(self) -> Painting:
+        """Painting anywhere in the open project."""
+        assert self.session.painting is not None
+        return self.session.painting
+
+    @property
+    def window(self) -> WindowPixels:
+        """The window that can be painted."""
+        assert self.painting.window is not None
+        return self.painting.window
+
+    def look(self, y: float, x: float, zoom: float = 1.0) -> None:
+        """Bring a pixel of the image into the middle; wait until it can be painted."""
+        self.viewer.scene.camera.center = (0, y, x)
+        self.viewer.scene.camera.zoom = zoom
+        self.qtbot.wait(80)
+        self.wait(lambda: self.dock.bench.layers.window.shown and not self.painting.reading)
+
+    def paint_anywhere(self) -> None:
+        """Press Q, and wait until the window is there."""
+        self.key("Q")
+        self.wait(lambda: self.dock.bench.layers.window.shown)
+        self.wait(lambda: not self.painting.reading)
+
+    def settle(self) -> None:
+        """Wait until everything that was painted or asked for is on the disk and shown."""
+        self.wait(lambda: not self.painting.writer.waiting and not self.session.background.busy)
 
     def ready(self) -> None:
         """Wait until a tile can be painted and nothing is under way."""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_phenoai.core.edits import Edit
 from napari_phenoai.core.geometry import Tile
 from napari_phenoai.core.progress import finish
 from napari_phenoai.io.project import Project
@@ -99,6 +100,35 @@ def test_forgotten_blocks_are_shown_until_new_ones_come(reader: BlockReader) -> 
     assert level[5, 5] == FULL[5, 5] - 1
     _until(lambda: not pyramid.pending)
     assert level[5, 5] == FULL[5, 5]
+
+
+def test_a_picture_outlives_its_reader() -> None:
+    reader = BlockReader()
+    pyramid = _pyramid(reader)
+    reader.shutdown()
+    assert not pyramid.levels[0][0:100, 0:100].any()
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 1290), st.integers(0, 1090), st.integers(1, 300), st.integers(1, 300))
+def test_what_is_painted_is_seen_at_once(y: int, x: int, height: int, width: int) -> None:
+    reader = BlockReader()
+    pyramid = _pyramid(reader)
+    for level in pyramid.levels:
+        level[:, :]
+    _until(lambda: not pyramid.pending)
+    tile = Tile("im", y, x, min(height, 1300 - y), min(width, 1100 - x))
+    expected = FULL.copy()
+    before = FULL[tile.slices].copy()
+    after = np.where(np.indices(tile.shape).sum(axis=0) % 7 == 0, before, 255).astype(np.uint8)
+    expected[tile.slices] = after
+    pyramid.paint(Edit(tile, before, after))
+    np.testing.assert_array_equal(pyramid.levels[0][:, :], expected)
+    outside = np.ones((325, 275), bool)
+    outside[y // 4 : -(-tile.y1 // 4), x // 4 : -(-tile.x1 // 4)] = False
+    rough = pyramid.levels[2][:, :]
+    np.testing.assert_array_equal(rough[outside], FULL[::4, ::4][outside])
+    reader.shutdown()
 
 
 @settings(deadline=None, max_examples=40)

@@ -35,6 +35,7 @@ __all__ = [
     "new_project",
     "open_image",
     "open_project",
+    "paint_anywhere",
     "predict_all",
     "roll_back",
     "stop_training",
@@ -80,6 +81,13 @@ def open_image(viewer: Viewer) -> None:
             then=partial(_show_image, viewer, Path(path).name),
             otherwise=report,
         )
+
+
+def paint_anywhere(viewer: Viewer) -> None:
+    """Paint on the whole image in place of a tile, in the Workbench."""
+    show_dock(viewer, "Workbench")
+    if _has_project(viewer):
+        session_of(viewer).paint_anywhere()
 
 
 def train_now(viewer: Viewer) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from napari_phenoai.ui.strokes import polygon_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from napari_phenoai.ui.tools import Tools
 
 __all__ = ["Actions"]
+
+_NO_TILE = "There is no tile to decide about while you paint anywhere. Q goes back to the queue."
 
 
 class Actions:
@@ -54,6 +58,9 @@ class Actions:
             "redo": tools.redo,
             "class_before": partial(tools.step_class, -1),
             "class_after": partial(tools.step_class, 1),
+            "paint": self.toggle_painting,
+            "plane_before": partial(self.step_plane, -1),
+            "plane_after": partial(self.step_plane, 1),
             "outline": lambda: layers.set_outline(not layers.outline),
             "hide": lambda: layers.set_hidden(not layers.hidden),
             "prediction": partial(self.toggle, "prediction"),
@@ -71,6 +78,20 @@ class Actions:
         """Show an overlay, or hide it."""
         self._layers.show(overlay, visible=not self._layers.shows(overlay))
 
+    def toggle_painting(self) -> None:
+        """Paint anywhere, or go back to the tiles of the queue."""
+        if self._session.paints_anywhere:
+            self._session.back_to_queue()
+        else:
+            self._session.paint_anywhere()
+
+    def step_plane(self, step: int) -> None:
+        """Paint the next plane of a stack, or with -1 the one before."""
+        painting = self._session.painting
+        if painting is not None and painting.image is not None:
+            planes = painting.project.image(painting.image).shape[0]
+            painting.begin(painting.image, min(max(painting.z + step, 0), planes - 1))
+
     def accept(self) -> None:
         """Accept the tile, or close the polygon that is being drawn."""
         if self._polygon_points():
@@ -83,17 +104,22 @@ class Actions:
         if self._polygon_points():
             polygon = self._polygon()
             polygon.points = polygon.points[:-1]
+        elif self._session.painting is not None and self._session.paints_anywhere:
+            self._session.painting.tell(_NO_TILE)
         else:
             self._session.back()
 
     def decide(self, verdict: Verdict, *, whole: bool = False) -> None:
         """Decide about the tile and go to the next one."""
-        self._session.decide(verdict, whole=whole)
+        if self._session.painting is not None and self._session.paints_anywhere:
+            self._session.painting.tell(_NO_TILE)
+        else:
+            self._session.decide(verdict, whole=whole)
 
     def _polygon(self) -> Any:
-        """Return napari's overlay of the polygon under way; it has no public name."""
+        """Return napari's polygon under way."""
         layer = self._layers.tile
-        return None if layer is None else layer._overlays["polygon"]  # noqa: SLF001
+        return None if layer is None else polygon_of(layer)
 
     def _polygon_points(self) -> list[Any]:
         drawing = self._tools.tool == "polygon" and self._layers.tile is not None

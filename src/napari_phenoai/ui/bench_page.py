@@ -18,11 +18,14 @@ from qtpy.QtWidgets import (
 from napari_phenoai.errors import PhenoError
 from napari_phenoai.ui.controls.class_list import ClassList
 from napari_phenoai.ui.controls.decision_bar import DecisionBar
+from napari_phenoai.ui.controls.mode_row import ModeRow
 from napari_phenoai.ui.controls.name_edit import NameEdit
+from napari_phenoai.ui.controls.paint_box import PaintBox
 from napari_phenoai.ui.controls.status_lines import StatusLines
 from napari_phenoai.ui.controls.tool_row import ToolRow
 from napari_phenoai.ui.controls.view_box import ViewBox
 from napari_phenoai.ui.controls.why_box import WhyBox
+from napari_phenoai.ui.docks import show_dock
 from napari_phenoai.ui.listening import listen
 from napari_phenoai.ui.sentences import (
     accept_words,
@@ -43,7 +46,7 @@ __all__ = ["BenchPage"]
 
 
 class BenchPage(QWidget):
-    """Status, decisions, reason, classes, tools and view, top to bottom.
+    """Status, mode, decisions, reason, classes, tools and view, top to bottom.
 
     Parameters
     ----------
@@ -55,6 +58,9 @@ class BenchPage(QWidget):
         super().__init__(parent)
         self.bench = bench
         self.status = StatusLines()
+        self._why_heading = _heading("Why this tile")
+        self.mode = ModeRow()
+        self.painting = PaintBox()
         self.decisions = DecisionBar()
         self.why = WhyBox()
         self.classes = ClassList()
@@ -80,7 +86,7 @@ class BenchPage(QWidget):
     def refresh(self) -> None:
         """Show everything anew."""
         self._on_project()
-        self._on_current()
+        self._on_painting()
         self._on_tools()
         self._on_view()
 
@@ -89,8 +95,10 @@ class BenchPage(QWidget):
         box.setContentsMargins(0, 0, 4, 0)
         box.setSpacing(6)
         box.addWidget(self.status)
+        box.addWidget(self.mode)
+        box.addWidget(self.painting)
         box.addWidget(self.decisions)
-        box.addWidget(_heading("Why this tile"))
+        box.addWidget(self._why_heading)
         box.addWidget(self.why)
         box.addLayout(_line(_heading("Classes"), self.add_class))
         box.addWidget(self.classes)
@@ -108,12 +116,19 @@ class BenchPage(QWidget):
         listen(self, session.project_changed, self._on_project)
         listen(self, session.current_changed, self._on_current)
         listen(self, session.desk_changed, self._on_current)
+        listen(self, session.painting_changed, self._on_painting)
+        for changed in (session.painting_noted, session.history_changed):
+            listen(self, changed, self._on_status)
         listen(self, session.queue_changed, self._on_status)
         listen(self, session.standing_changed, self._on_status)
         listen(self, session.edited, self._on_edited)
         listen(self, bench.tools.changed, self._on_tools)
         listen(self, bench.layers.view_changed, self._on_view)
         self.decisions.chosen.connect(lambda action: bench.table[action]())
+        self.mode.chosen.connect(self._set_mode)
+        self.painting.placed.connect(self._paint_on)
+        self.painting.turned.connect(lambda name: bench.table[name]())
+        self.painting.history_wanted.connect(self._show_history)
         self.rest.clicked.connect(bench.table["accept_whole"])
         self.help.clicked.connect(bench.table["help"])
         self.add_class.clicked.connect(self.classes.start_adding)
@@ -143,8 +158,11 @@ class BenchPage(QWidget):
         self._on_status()
 
     def _on_current(self) -> None:
-        item, desk = self.bench.session.current, self.bench.session.desk
-        self.why.setVisible(item is not None)
+        session = self.bench.session
+        item, desk = session.current, session.desk
+        paints = session.paints_anywhere
+        for widget in (self._why_heading, self.why):
+            widget.setVisible(item is not None and not paints)
         if item is not None:
             self.why.show_reason(item.reason, item.score, item.role)
         self.decisions.set_ready(ready=desk is not None)
@@ -153,11 +171,30 @@ class BenchPage(QWidget):
         self._on_edited()
 
     def _on_edited(self) -> None:
-        desk = self.bench.session.desk
+        paints = self.bench.session.paints_anywhere
+        desk = None if paints else self.bench.session.desk
         self.classes.show_shares(desk.shares() if desk is not None else None)
         self.decisions.set_accept(*accept_words(desk))
         self.rest.setVisible(desk is not None and not desk.labels.all())
         self._on_status()
+
+    def _on_painting(self) -> None:
+        session = self.bench.session
+        paints = session.paints_anywhere
+        self.mode.show_mode(paints=paints)
+        self.painting.setVisible(paints)
+        for widget in (self.decisions, self.paint_only, self.note):
+            widget.setVisible(not paints)
+        self.tools.set_largest(500 if paints else 100)
+        self._show_place()
+        self._on_current()
+
+    def _show_place(self) -> None:
+        painting, images = self.bench.session.painting, self.bench.session.standing.images
+        if painting is not None and painting.image is not None:
+            names = {key: image.name for key, image in images.items()}
+            planes = painting.project.image(painting.image).shape[0]
+            self.painting.show_place(names, painting.image, painting.z, planes)
 
     def _on_status(self) -> None:
         session = self.bench.session
@@ -181,6 +218,18 @@ class BenchPage(QWidget):
         self.view.show_state(switches, layers.opacity)
 
     # --- wishes
+
+    def _set_mode(self, paints: bool) -> None:
+        if paints != self.bench.session.paints_anywhere:
+            self.bench.table["paint"]()
+        self.mode.show_mode(paints=self.bench.session.paints_anywhere)
+
+    def _paint_on(self, image: str, z: int) -> None:
+        if self.bench.session.painting is not None:
+            self.bench.session.painting.begin(image, z)
+
+    def _show_history(self) -> None:
+        show_dock(self.bench.viewer, "History")
 
     def _switch(self, name: str, on: bool) -> None:
         layers = self.bench.layers

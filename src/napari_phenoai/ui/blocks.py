@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,14 +38,20 @@ class BlockReader:
     def __init__(self, threads: int = 2) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="phenoai-blocks")
         self._stack: list[Callable[[], None]] = []
+        self._lock = Lock()
+        self._open = True
 
     def ask(self, read: Callable[[], None]) -> None:
-        """Run `read` in a thread, before everything that was asked for earlier."""
-        self._stack.append(read)
-        self._pool.submit(self._next)
+        """Run `read` in a thread, before everything asked for earlier; not after the end."""
+        with self._lock:
+            if self._open:
+                self._stack.append(read)
+                self._pool.submit(self._next)
 
     def shutdown(self) -> None:
         """Stop the threads after the reads that have begun."""
+        with self._lock:
+            self._open = False
         self._stack.clear()
         self._pool.shutdown(wait=True)
 

@@ -10,11 +10,12 @@ import numpy as np
 from napari_phenoai.core.scoring import entropy_map
 from napari_phenoai.errors import InputError
 from napari_phenoai.loop.review import Proposal, propose, reopened
-from napari_phenoai.ui.drafts import Draft, load_draft
+from napari_phenoai.ui.drafts import Draft, load_draft, painted_over
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_phenoai.core.edits import Edit
     from napari_phenoai.core.geometry import Tile
     from napari_phenoai.core.ports import Predictor
     from napari_phenoai.core.records import QueueItem, Review, Verdict
@@ -113,6 +114,13 @@ class Desk:
             self.start = self.labels.copy()
         self.paint_only = paint_only
 
+    def take_in(self, edit: Edit) -> None:
+        """Bring what was painted on the whole image into the mask; nothing where it is not."""
+        if self.tile.intersects(edit.tile):
+            under = self.proposal.labels
+            self.labels[...] = painted_over(self.tile, self.labels, under, edit)
+            self.start = painted_over(self.tile, self.start, under, edit)
+
     def filled(self, background: int) -> NDArray[np.uint8]:
         """Return the mask with unlabelled pixels as predicted, or else background."""
         whole = np.where(self.labels == 0, self.proposal.labels, self.labels)
@@ -161,7 +169,7 @@ def open_desk(
     """Read and predict the tile of `item`, so that a person can begin at once.
 
     The mask starts from, in this order: the draft that was left, what people
-    decided about the tile, the prediction (or nothing in `paint_only`).
+    painted or decided, the prediction (or nothing in `paint_only`).
 
     Raises
     ------
@@ -196,8 +204,8 @@ def _start(
     *,
     paint_only: bool,
 ) -> NDArray[np.uint8]:
-    if review is not None and review.teaches:
-        return reopened(project, review).copy()
-    by_people = project.labels(tile.image).read(tile)
+    by_people = project.scheme.resolved(project.labels(tile.image).read(tile))
     under = np.zeros_like(by_people) if paint_only else proposal.labels
+    if review is not None and review.teaches:
+        under = reopened(project, review)
     return np.where(by_people == 0, under, by_people).astype(np.uint8)

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_phenoai.core.geometry import Tile
 from napari_phenoai.io.files import write_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from napari_phenoai.core.geometry import Tile
+    from napari_phenoai.core.edits import Edit
 
-__all__ = ["Draft", "draft_path", "drop_draft", "load_draft", "save_draft"]
+__all__ = [
+    "Draft",
+    "draft_path",
+    "drop_draft",
+    "load_draft",
+    "paint_drafts",
+    "painted_over",
+    "save_draft",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +96,39 @@ def load_draft(project: Path, tile: Tile) -> Draft | None:
 def drop_draft(project: Path, tile: Tile) -> None:
     """Remove the draft of `tile`, if there is one."""
     draft_path(project, tile).unlink(missing_ok=True)
+
+
+def paint_drafts(project: Path, edit: Edit) -> None:
+    """Bring what was painted on the whole image into the drafts of tiles that lie there.
+
+    Raises
+    ------
+    DiskError
+        If the disk is full or cannot be written.
+    """
+    for tile in _drafted(project):
+        draft = load_draft(project, tile) if tile.intersects(edit.tile) else None
+        if draft is not None:
+            labels = painted_over(tile, draft.labels, draft.proposal, edit)
+            save_draft(project, tile, replace(draft, labels=labels))
+
+
+def painted_over(
+    tile: Tile, labels: NDArray[np.uint8], proposal: NDArray[np.uint8], edit: Edit
+) -> NDArray[np.uint8]:
+    """Return the mask of `tile` with what `edit` changed on the image.
+
+    Where it made pixels unlabelled, a mask of the whole tile goes back to `proposal`.
+    """
+    painted = labels.copy()
+    if tile.intersects(edit.tile):
+        edit.apply(painted, y=tile.y, x=tile.x)
+    return np.where(painted == 0, proposal, painted) if labels.all() else painted
+
+
+def _drafted(project: Path) -> Iterator[Tile]:
+    for path in (project / "drafts").glob("*.npz"):
+        image, *numbers = path.stem.rsplit("_", 5)
+        if len(numbers) == 5 and all(number.isdigit() for number in numbers):
+            z, y, x, height, width = map(int, numbers)
+            yield Tile(image, y, x, max(height, 1), max(width, 1), z)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_phenoai.ui.blocks import BlockReader
+from napari_phenoai.ui.links import hear_from_thread
 from napari_phenoai.ui.overlays import Overlays, open_overlays
 from napari_phenoai.ui.picture import Picture, open_picture
 
@@ -65,10 +66,21 @@ class Gallery:
         Open; closed by the caller.
     background : Background
         Lane ``pictures`` is used.
+
+    Signals
+    -------
+    ready : Scene
+        It has been opened.
+    labels_changed : Tile
+        Labels of an opened image have changed at all levels; on the main thread.
+    failed : Exception
+        An image could not be opened.
     """
 
     ready = Signal(object)
+    labels_changed = Signal(object)
     failed = Signal(object)
+    _rebuilt = Signal(object)
 
     def __init__(self, project: Project, background: Background) -> None:
         self.project = project
@@ -77,7 +89,9 @@ class Gallery:
         self._scenes: OrderedDict[_Question, Scene] = OrderedDict()
         self._pictures: dict[tuple[str, int], Picture] = {}
         self._asked: dict[_Question, list[Tile]] = {}
+        self._heard: set[str] = set()
         self._closed = False
+        hear_from_thread(self._rebuilt, self._on_rebuilt)
 
     def want(self, tile: Tile, model: str | None) -> Scene | None:
         """Return the scene of `tile`, or None when `ready` will bring it."""
@@ -101,6 +115,9 @@ class Gallery:
     def close(self) -> None:
         """Stop reading; answers that are still under way are dropped."""
         self._closed = True
+        for image in self._heard:
+            self.project.labels(image).listeners.remove(self._tell_rebuilt)
+        self._heard.clear()
         self._scenes.clear()
         self._pictures.clear()
         self._background.do("pictures", self._reader.shutdown)
@@ -116,6 +133,9 @@ class Gallery:
         if self._closed:
             return
         self._scenes[question] = scene
+        if question.image not in self._heard:
+            self._heard.add(question.image)
+            self.project.labels(question.image).listeners.append(self._tell_rebuilt)
         while len(self._scenes) > _AT_HAND:
             self._scenes.popitem(last=False)
         pictures = [known.picture for known in self._scenes.values()]
@@ -128,3 +148,14 @@ class Gallery:
         self._asked.pop(question, None)
         if not self._closed:
             self.failed.emit(error)
+
+    def _tell_rebuilt(self, tile: Tile) -> None:
+        """Hear from a thread of the label image."""
+        self._rebuilt.emit(tile)
+
+    def _on_rebuilt(self, tile: Tile) -> None:
+        for scene in self._scenes.values():
+            if scene.shows(tile):
+                scene.overlays.labels.forget(tile)
+        if not self._closed:
+            self.labels_changed.emit(tile)

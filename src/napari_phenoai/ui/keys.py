@@ -64,6 +64,9 @@ KEYS: Sequence[Key] = (
     Key("Shift-Z", "redo", "Redo", "Paint"),
     Key("-", "class_before", "Class before", "Paint"),
     Key("=", "class_after", "Class after", "Paint"),
+    Key("Q", "paint", "Paint anywhere, or back to the queue", "Paint", everywhere=True),
+    Key("PageUp", "plane_before", "Plane before, in a stack", "Paint"),
+    Key("PageDown", "plane_after", "Plane after, in a stack", "Paint"),
     Key("O", "outline", "Outlines or filled", "View"),
     Key("H", "hide", "Hide or show labels", "View", everywhere=True),
     Key("D", "prediction", "Outline of the prediction", "View", everywhere=True),
@@ -72,6 +75,9 @@ KEYS: Sequence[Key] = (
     Key("F1", "help", "This list", "Help", everywhere=True),
 )
 """All keys but the number keys, which choose a class."""
+
+_ALSO = {"Control-Z": "undo", "Control-Shift-Z": "redo", "0": "eraser"}
+"""More keys for some actions, in the layer to paint in only."""
 
 _UNUSED = ("M",)
 """Keys of napari that make no sense in the tile: M would paint a class that is not there."""
@@ -138,6 +144,7 @@ class KeyBinder:
 
     def _bind(self, layer: Labels, *, bound: bool) -> None:
         keys = {key.key: key.action for key in KEYS}
+        keys |= _ALSO
         keys |= {str(number): f"class_{number}" for number in range(1, 10)}
         for key, action in keys.items():
             layer.bind_key(key, self._call(action) if bound else None, overwrite=True)

@@ -9,20 +9,27 @@ from napari.layers import Image, Labels
 from napari.layers._multiscale_data import MultiScaleData
 from napari.utils.colormaps import DirectLabelColormap
 
+from napari_phenoai.ui.strokes import forget_strokes, keep_strokes
 from napari_phenoai.ui.theme import ACCENT, class_colours
 
 if TYPE_CHECKING:
     import napari
+    from numpy.typing import NDArray
 
+    from napari_phenoai.core.geometry import Tile
     from napari_phenoai.core.scheme import ClassScheme
     from napari_phenoai.ui.desk import Desk
     from napari_phenoai.ui.overlays import Overlays
     from napari_phenoai.ui.picture import Picture, PictureChannel
+    from napari_phenoai.ui.window_pixels import WindowPixels
 
-__all__ = ["OVERLAYS", "TILE_LAYER", "LayerStack"]
+__all__ = ["OVERLAYS", "TILE_LAYER", "WINDOW_LAYER", "LayerStack"]
 
 TILE_LAYER = "PhenoAI tile"
-"""Name of the layer to paint in."""
+"""Name of the layer to paint in while it shows a tile of the queue."""
+
+WINDOW_LAYER = "PhenoAI window"
+"""Its name while it shows a window for painting anywhere."""
 
 OVERLAYS = ("labels", "prediction", "uncertainty")
 """Names of the overlays, bottom first; the layers are called ``PhenoAI <name>``."""
@@ -39,7 +46,7 @@ class LayerStack:
     Attributes
     ----------
     tile : napari.layers.Labels or None
-        The layer to paint in; its data are the array of the desk itself.
+        The layer to paint in; its data are the array of the desk or window itself.
     images : list of napari.layers.Image
         One for a colour image, else one per channel.
     overlays : dict of str to layer
@@ -102,16 +109,27 @@ class LayerStack:
 
     def show_tile(self, desk: Desk, scale: float) -> Labels:
         """Lay the tile of `desk` on top, to be painted; its undo history is empty."""
+        brush_px = max(3, round(desk.tile.width / 20))
+        return self._show_top(TILE_LAYER, desk.labels, desk.tile, scale, brush_px)
+
+    def show_window(self, window: WindowPixels, scale: float) -> Labels:
+        """Lay `window` on top, to be painted; its undo history is empty."""
+        return self._show_top(WINDOW_LAYER, window.painted, window.tile, scale, 15)
+
+    def _show_top(
+        self, name: str, labels: NDArray[np.uint8], tile: Tile, scale: float, brush_px: int
+    ) -> Labels:
         if self.tile is None or self.tile not in self.viewer.layers:
-            self.tile = self._new_tile(desk)
+            self.tile = self._new_top(labels, brush_px)
         layer = self.tile
-        if layer.data is desk.labels:
+        if layer.data is labels:
             layer.refresh(extent=False)
         else:
-            layer.data = desk.labels
-        layer._reset_history()  # noqa: SLF001 - else undo would paint the last tile into this one
+            layer.data = labels
+        forget_strokes(layer)
+        _set(layer, "name", name)
         _set(layer, "scale", (scale, scale))
-        _set(layer, "translate", (desk.tile.y * scale, desk.tile.x * scale))
+        _set(layer, "translate", (tile.y * scale, tile.x * scale))
         return layer
 
     def hide_tile(self) -> None:
@@ -202,9 +220,10 @@ class LayerStack:
         self.viewer.add_layer(layer)
         return layer
 
-    def _new_tile(self, desk: Desk) -> Labels:
-        layer = Labels(desk.labels, name=TILE_LAYER)
-        layer.brush_size = max(3, round(desk.tile.width / 20))
+    def _new_top(self, labels: NDArray[np.uint8], brush_px: int) -> Labels:
+        layer = Labels(labels, name=TILE_LAYER)
+        keep_strokes(layer)
+        layer.brush_size = brush_px
         layer.bounding_box.visible = True
         layer.bounding_box.points = False
         layer.bounding_box.line_color = ACCENT

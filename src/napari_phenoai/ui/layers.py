@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
+from napari_phenoai.core.geometry import Tile
+from napari_phenoai.ui.camera import look_at
+from napari_phenoai.ui.edit_window import EditWindow
 from napari_phenoai.ui.gallery import Gallery, Scene
-from napari_phenoai.ui.layer_stack import LayerStack
+from napari_phenoai.ui.looks import Looks
 from napari_phenoai.ui.refreshing import Refresher
+from napari_phenoai.ui.strokes import Strokes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,10 +25,10 @@ if TYPE_CHECKING:
     from psygnal import SignalInstance
     from qtpy.QtCore import QObject
 
-    from napari_phenoai.core.geometry import Tile
     from napari_phenoai.core.records import Review
     from napari_phenoai.ui.desk import Desk
     from napari_phenoai.ui.session import Session
+    from napari_phenoai.ui.window_pixels import WindowPixels
 
 __all__ = ["TileLayers"]
 
@@ -32,7 +36,7 @@ _CONTEXT = 1.6
 _log = logging.getLogger(__name__)
 
 
-class TileLayers:
+class TileLayers(Looks):
     """Keeps the layers of one viewer in step with its session.
 
     Parameters
@@ -46,30 +50,29 @@ class TileLayers:
 
     Attributes
     ----------
-    stack : LayerStack
-        The layers themselves; ``stack.tile`` is the one to paint in.
+    scene : Scene or None
+        The plane that is shown.
+    window : EditWindow
+        What is painted while no tile is, in the mode "paint anywhere".
     """
 
     tile_shown = Signal()
-    view_changed = Signal()
 
     def __init__(self, viewer: napari.Viewer, session: Session, parent: QObject) -> None:
+        super().__init__(viewer, session)
         self.viewer = viewer
-        self.session = session
-        self.stack = LayerStack(viewer)
-        self.outline = False
-        self.hidden = False
-        self.opacity = 0.55
         self._gallery: Gallery | None = None
         self._refresher = Refresher(parent)
-        self._scene: Scene | None = None
+        self.scene: Scene | None = None
         self._placed: str | None = None
         self._seen: NDArray[np.uint8] | None = None
-        self._heard: Labels | None = None
+        self._strokes: Strokes | None = None
+        self.window = EditWindow(self, parent)
         self._links: list[tuple[SignalInstance, Callable[..., None]]] = [
             (session.project_changed, self._on_project),
             (session.current_changed, self._on_current),
             (session.desk_changed, self._on_desk),
+            (session.painting_changed, self._on_painting),
             (session.review_saved, self._on_saved),
             (session.standing_changed, self._on_standing),
             (session.jobs_changed, self._on_jobs),
@@ -84,37 +87,20 @@ class TileLayers:
 
     @property
     def tile(self) -> Labels | None:
-        """The layer to paint in, or None while no tile is on the desk."""
-        return self.stack.tile if self._placed is not None else None
-
-    def set_outline(self, outline: bool) -> None:
-        """Draw classes as outlines, or filled."""
-        self.outline = outline
-        self._restyle()
-
-    def set_hidden(self, hidden: bool) -> None:
-        """Hide everything that lies over the image, or show it again."""
-        self.hidden = hidden
-        self._restyle()
-
-    def set_opacity(self, opacity: float) -> None:
-        """Draw labels with `opacity` in [0, 1]."""
-        self.opacity = opacity
-        self._restyle()
-
-    def show(self, name: str, *, visible: bool) -> None:
-        """Show or hide the overlay ``labels``, ``prediction`` or ``uncertainty``."""
-        self.stack.wanted[name] = visible
-        self._restyle()
-
-    def shows(self, name: str) -> bool:
-        """Whether the overlay of this name is wanted."""
-        return self.stack.wanted[name]
+        """The layer to paint in, or None while there is neither a tile nor a window."""
+        return self.stack.tile if self._placed is not None or self.window.shown else None
 
     def zoom_to_tile(self) -> None:
-        """Move the camera so that the tile lies in the middle, with some context."""
-        if self.session.current is not None and self._scene is not None:
-            self._look_at(self.session.current.where, self._scene.picture.scale)
+        """Move the camera so that the tile or the window lies in the middle, with some context."""
+        if self.window.shown:
+            self.window.look()
+        elif self.session.current is not None and self.scene is not None:
+            scale = self.scene.picture.scale
+            look_at(self.viewer, self.session.current.where, scale, _CONTEXT)
+
+    def refresh_soon(self, overlay: str) -> None:
+        """Draw an overlay anew in a moment, as its pixels have changed."""
+        self._refresher.soon(self.stack.overlays.get(overlay))
 
     def close(self) -> None:
         """Take the layers away and listen no more."""
@@ -123,6 +109,8 @@ class TileLayers:
 
     def disconnect(self) -> None:
         """Listen no more."""
+        self.window.close()
+        self._refresher.stop()
         for signal, slot in self._links:
             signal.disconnect(slot, missing_ok=True)
         for callbacks in (self.viewer.mouse_move_callbacks, self.viewer.mouse_wheel_callbacks):
@@ -143,59 +131,89 @@ class TileLayers:
             self._clear()
             self._gallery = Gallery(project, self.session.background)
             self._gallery.ready.connect(self._on_scene)
+            self._gallery.labels_changed.connect(self._on_labels)
             self._gallery.failed.connect(self._on_no_scene)
             self._on_current()
-        self._restyle()
+        self.restyle()
 
     def _on_current(self) -> None:
-        item = self.session.current
-        if item is None or self._gallery is None:
+        where = self._where
+        if self.session.current is None and not self.window.place:
             self._put_away()
+        if where is None or self._gallery is None:
             return
-        scene = self._gallery.want(item.where, self._model)
+        scene = self._gallery.want(where, self._model)
         if scene is not None:
             self._show_scene(scene)
-            if self.session.desk is None:
+            if self.session.desk is None and not self.window.place:
                 self.zoom_to_tile()
         for coming in self.session.upcoming()[:2]:
             self._gallery.want(coming.where, self._model)
 
     def _on_scene(self, scene: Scene) -> None:
-        item = self.session.current
-        if item is not None and scene.shows(item.where) and scene.model == self._model:
+        if scene.shows(self._where) and scene.model == self._model:
+            first = self.scene is None
             self._show_scene(scene)
             self._on_desk()
+            if first and self.session.current is None and not self.window.place:
+                rows, columns = scene.picture.shape
+                whole = Tile(scene.picture.image, 0, 0, rows, columns)
+                look_at(self.viewer, whole, scene.picture.scale, 1.0)
+
+    def _on_painting(self) -> None:
+        self.hidden = False
+        self.look_below(served=self._model is not None)
+        if not self.window.settled:
+            self._put_away()
+        self._on_current()
+        self._on_desk()
+
+    def _on_labels(self, tile: Tile) -> None:
+        if self.scene is not None and self.scene.shows(tile):
+            self.refresh_soon("labels")
 
     def _on_no_scene(self, error: Exception) -> None:
         """Log why an image cannot be shown; reading its tile tells people."""
         _log.warning("An image cannot be shown.", exc_info=error)
 
     def _on_standing(self) -> None:
-        if self._scene is not None and self._scene.model != self._model:
+        if self.scene is None or self.scene.model != self._model:
             self._on_current()
             self._on_desk()
 
     def _on_desk(self) -> None:
         desk = self.session.desk
-        if desk is None or self._scene is None or not self._scene.shows(desk.tile):
+        if self.window.place is not None:
+            self.window.follow()
+        elif desk is None or self.scene is None or not self.scene.shows(desk.tile):
             self._put_away()
         else:
             self._place(desk)
 
     def _on_saved(self, review: Review) -> None:
-        if self._scene is not None and self._scene.shows(review.tile):
-            self._scene.overlays.labels.forget(review.tile)
-            self._refresher.soon(self.stack.overlays.get("labels"))
+        if self.scene is not None and self.scene.shows(review.tile):
+            self.scene.overlays.labels.forget(review.tile)
+            self.refresh_soon("labels")
 
     def _on_jobs(self) -> None:
-        if self._scene is not None:
+        if self.scene is not None:
             for name in ("prediction", "uncertainty"):
-                self._scene.overlays.named()[name].forget()
-                self._refresher.soon(self.stack.overlays.get(name))
+                self.scene.overlays.named()[name].forget()
+                self.refresh_soon(name)
 
     def _on_mouse(self, *_: Any) -> None:
         if self.session.reviewing is not None:
             self.session.reviewing.touch()
+
+    @property
+    def _where(self) -> Tile | None:
+        """A tile on the plane that is to be seen; of the first image while none is chosen."""
+        item = self.session.current
+        if self.window.place is not None or item is not None:
+            return self.window.place or (item.where if item else None)
+        for image in self.session.standing.images.values():
+            return Tile(image.id, image.plane[0] // 2, image.plane[1] // 2, 1, 1)
+        return None
 
     @property
     def _model(self) -> str | None:
@@ -205,9 +223,9 @@ class TileLayers:
     # --- putting things on the canvas
 
     def _show_scene(self, scene: Scene) -> None:
-        if scene is self._scene:
+        if scene is self.scene:
             return
-        former, self._scene = self._scene, scene
+        former, self.scene = self.scene, scene
         if former is None or former.picture is not scene.picture:
             self.stack.show_picture(scene.picture)
         self.stack.show_overlays(scene.overlays, scene.picture.scale)
@@ -217,7 +235,7 @@ class TileLayers:
             self._refresher.watch(pyramid, self.stack.overlays[name])
 
     def _place(self, desk: Desk) -> None:
-        scene = self._scene
+        scene = self.scene
         if scene is None:
             return
         moved = self._placed != desk.tile.key
@@ -225,49 +243,38 @@ class TileLayers:
         self.hidden = self.hidden and not moved
         self._seen = desk.labels.copy()
         layer = self.stack.show_tile(desk, scene.picture.scale)
-        if layer is not self._heard:
-            layer.events.paint.connect(self._on_paint)
-            layer.events.set_data.connect(self._on_paint)
-            self._heard = layer
+        if self._strokes is None or layer is not self._strokes.layer:
+            self._strokes = Strokes(layer, self._on_paint)
         scene.overlays.put_on_desk(desk)
-        self._restyle()
+        self.restyle()
         self.stack.refresh_overlays()
         if moved:
             self.zoom_to_tile()
         self.viewer.layers.selection.active = layer
         self.tile_shown.emit()
 
+    def place_window(self, window: WindowPixels) -> Labels | None:
+        """Lay the window for painting anywhere on top, and return its layer."""
+        scene = self.scene
+        if scene is None:
+            return None
+        layer = self.stack.show_window(window, scene.picture.scale)
+        scene.overlays.put_under(window.tile)
+        self.restyle()
+        self.stack.refresh_overlays()
+        self.viewer.layers.selection.active = layer
+        return layer
+
     def _put_away(self) -> None:
         self._placed = None
-        if self._scene is not None:
-            self._scene.overlays.put_on_desk(None)
+        self.window.let_go()
+        if self.scene is not None:
+            self.scene.overlays.put_on_desk(None)
             self.stack.refresh_overlays()
         self.stack.hide_tile()
         self.tile_shown.emit()
 
-    def _restyle(self) -> None:
-        project = self.session.project
-        if project is not None:
-            desk = self.session.desk
-            covers = desk is not None and desk.has_prediction and not desk.paint_only
-            self.stack.style(
-                project.scheme,
-                background_alpha=0.0 if covers else 0.5,
-                opacity=self.opacity,
-                outline=self.outline,
-                hidden=self.hidden,
-            )
-        self.view_changed.emit()
-
-    def _look_at(self, tile: Tile, scale: float) -> None:
-        camera = self.viewer.scene.camera
-        middle = (tile.y + (tile.height - 1) / 2, tile.x + (tile.width - 1) / 2)
-        camera.center = (0.0, middle[0] * scale, middle[1] * scale)
-        height, width = self.viewer.canvas.size
-        fit = min(height / tile.height, width / tile.width)
-        camera.zoom = max(fit, 1e-6) / (scale * _CONTEXT)
-
-    def _on_paint(self, _: Any = None) -> None:
+    def _on_paint(self, *_: Any) -> None:
         layer, desk = self.tile, self.session.desk
         if layer is None or desk is None or desk.tile.key != self._placed:
             return
@@ -280,7 +287,7 @@ class TileLayers:
 
     def _clear(self) -> None:
         self._refresher.stop()
-        self._scene = self._placed = self._seen = None
+        self.scene = self._placed = self._seen = None
         self.stack.clear()
         if self._gallery is not None:
             self._gallery.close()

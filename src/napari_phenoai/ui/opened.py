@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_phenoai.ui.filling import Filling
 from napari_phenoai.ui.learner import Learner
+from napari_phenoai.ui.painting import Painting
+from napari_phenoai.ui.quiet import hurry_threads
 from napari_phenoai.ui.reviewing import Reviewing
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ __all__ = ["Opened"]
 
 
 class Opened:
-    """Reviewing, queue and learning of one open project.
+    """Reviewing, painting, queue and learning of one open project.
 
     Parameters
     ----------
@@ -46,14 +48,17 @@ class Opened:
     ) -> None:
         self.project = project
         self.reviewing = Reviewing(project, background, author)
+        self.painting = Painting(project, background, author)
         self.filling = Filling(project, self.reviewing, background, run)
         self.learner = Learner(project, background, run, author)
         self.learner.device = device
         self.learner.loaded.connect(self._on_loaded)
+        self.painting.mode_changed.connect(self._on_mode)
+        self.painting.painted.connect(self.reviewing.take_in)
 
     def introduce(self, author: str, device: str) -> None:
         """Say who works, and where models run."""
-        self.reviewing.author = self.learner.author = author
+        self.reviewing.author = self.learner.author = self.painting.writer.author = author
         self.learner.device = device
 
     def hear(self, standing: Standing, *, reload: bool) -> None:
@@ -65,10 +70,15 @@ class Opened:
         self.learner.consider(standing)
 
     def close(self) -> None:
-        """Leave the desk, stop the training, drop what is under way."""
+        """Leave the desk, stop the training, drop what is under way; finish what is painted."""
+        self.painting.close()
         self.reviewing.close()
         self.filling.close()
         self.learner.close()
+
+    def _on_mode(self) -> None:
+        self.reviewing.pause(paused=self.painting.active)
+        hurry_threads(hurry=self.painting.active)
 
     def _on_loaded(self, predictor: Predictor | None) -> None:
         self.reviewing.reload(predictor)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_phenoai.core.geometry import Tile
     from napari_phenoai.io.project import Project
     from napari_phenoai.ui.blocks import BlockReader
     from napari_phenoai.ui.desk import Desk
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Overlays", "open_overlays"]
 
 _UNKNOWN = 255
+_MEMORY_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,18 @@ class Overlays:
         if desk is None:
             self.labels.inlay = self.prediction.inlay = self.uncertainty.inlay = None
             return
-        self.labels.inlay = (desk.tile, np.zeros(desk.tile.shape, np.uint8))
+        self.labels.inlay = (desk.tile, 0)
         self.prediction.inlay = (desk.tile, desk.proposal.labels)
         if desk.uncertainty is None:
             self.uncertainty.inlay = None
         else:
             scaled = (desk.uncertainty.clip(0, 1) * 254).astype(np.uint8)
             self.uncertainty.inlay = (desk.tile, scaled)
+
+    def put_under(self, window: Tile) -> None:
+        """Leave the labels free where a window of them is painted."""
+        self.put_on_desk(None)
+        self.labels.inlay = (window, 0)
 
 
 def open_overlays(
@@ -89,4 +96,5 @@ def _pyramid(levels: Sequence[Any], z: int, reader: BlockReader) -> PatientPyram
         return np.where(values == _UNKNOWN, 0, values).astype(np.uint8)
 
     shapes = [(level.shape[-2], level.shape[-1]) for level in levels]
-    return PatientPyramid(shapes, np.dtype(np.uint8), read, reader)
+    dtype = np.dtype(np.uint8)
+    return PatientPyramid(shapes, dtype, read, reader, memory_bytes=_MEMORY_BYTES)

@@ -11,6 +11,7 @@ from psygnal import Signal
 from napari_phenoai.ui.desk import Desk, open_desk
 
 if TYPE_CHECKING:
+    from napari_phenoai.core.edits import Edit
     from napari_phenoai.core.ports import Predictor
     from napari_phenoai.core.records import QueueItem
     from napari_phenoai.io.project import Project
@@ -56,6 +57,7 @@ class Prefetch:
         self._background = background
         self._desks: dict[_Question, Desk] = {}
         self._asked: set[_Question] = set()
+        self._since: list[Edit] = []
         self._closed = False
 
     def take(self, item: QueueItem) -> Desk | None:
@@ -86,6 +88,13 @@ class Prefetch:
         """Forget all desks, because they would be made in another way now."""
         self._desks.clear()
 
+    def take_in(self, edit: Edit) -> None:
+        """Bring what was painted on the whole image into the desks, those under way too."""
+        for desk in self._desks.values():
+            desk.take_in(edit)
+        if self._asked:
+            self._since.append(edit)
+
     def close(self) -> None:
         """Drop everything that is still under way."""
         self._closed = True
@@ -96,11 +105,18 @@ class Prefetch:
         return _Question(item.tile, model, self.paint_only)
 
     def _on_desk(self, question: _Question, desk: Desk) -> None:
-        self._asked.discard(question)
+        for edit in self._since:
+            desk.take_in(edit)
+        self._answered(question)
         if not self._closed and question == self._question(desk.item):
             self.ready.emit(desk)
 
     def _on_error(self, question: _Question, error: Exception) -> None:
-        self._asked.discard(question)
+        self._answered(question)
         if not self._closed:
             self.failed.emit(question.tile, error)
+
+    def _answered(self, question: _Question) -> None:
+        self._asked.discard(question)
+        if not self._asked:
+            self._since.clear()

@@ -12,18 +12,20 @@ import numpy as np
 from psygnal import Signal
 
 from napari_phenoai.ui.blocks import BLOCK_PX, Window, overlap
+from napari_phenoai.ui.patient_level import PatientLevel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
+    from napari_phenoai.core.edits import Edit
     from napari_phenoai.core.geometry import Tile
     from napari_phenoai.ui.blocks import BlockReader
 
-__all__ = ["PatientLevel", "PatientPyramid"]
+__all__ = ["PatientPyramid"]
 
-_MEMORY_BYTES = 256 * 2**20
+_MEMORY_BYTES = 128 * 2**20
 
 _Key = tuple[int, int, int]
 
@@ -47,11 +49,14 @@ class PatientPyramid:
         Whose threads are used.
     samples : int or None
         Colour samples per pixel; None for a plain plane.
+    memory_bytes : int
+        How much of it is kept; the coarsest level always is.
 
     Attributes
     ----------
-    inlay : (Tile, ndarray) or None
-        Pixels that are shown in place of those of the image, shape ``(y, x)``.
+    inlay : (Tile, ndarray or int) or None
+        Pixels that are shown in place of those of the image, shape ``(y, x)``, or one
+        value for all of them.
     """
 
     arrived = Signal(object)
@@ -65,11 +70,13 @@ class PatientPyramid:
         reader: BlockReader,
         *,
         samples: int | None = None,
+        memory_bytes: int = _MEMORY_BYTES,
     ) -> None:
         self.shapes = tuple(shapes)
         self.dtype = np.dtype(dtype)
         self.samples = samples
-        self.inlay: tuple[Tile, NDArray[Any]] | None = None
+        self._memory_bytes = memory_bytes
+        self.inlay: tuple[Tile, NDArray[Any] | int] | None = None
         self._read = read
         self._reader = reader
         self._lock = Lock()
@@ -97,6 +104,17 @@ class PatientPyramid:
         with self._lock:
             self._stale |= {key for key in self._blocks if tile is None or self._touches(key, tile)}
 
+    def paint(self, edit: Edit) -> None:
+        """Show a change of a plain plane at once, before it can be read: roughly at coarse levels.
+
+        Blocks under it that are being read are read once more.
+        """
+        with self._lock:
+            self._stale |= {key for key in self._asked if self._touches(key, edit.tile)}
+            for key in self._blocks:
+                if self._touches(key, edit.tile):
+                    self._paint_block(key, edit)
+
     def release(self) -> None:
         """Let go of all blocks in memory."""
         with self._lock:
@@ -121,16 +139,40 @@ class PatientPyramid:
         return (level, row, column) in self._blocks
 
     def _lay_in(
-        self, level: int, window: Window, pixels: NDArray[Any], tile: Tile, values: NDArray[Any]
+        self,
+        level: int,
+        window: Window,
+        pixels: NDArray[Any],
+        tile: Tile,
+        values: NDArray[Any] | int,
     ) -> None:
-        scale_y = self.shapes[0][0] / self.shapes[level][0]
-        scale_x = self.shapes[0][1] / self.shapes[level][1]
+        scale_y, scale_x = self._scale(level)
         y0, y1 = overlap(tile.y, tile.y1, scale_y, window.y0, window.y1)
         x0, x1 = overlap(tile.x, tile.x1, scale_x, window.x0, window.x1)
+        target = (slice(y0 - window.y0, y1 - window.y0), slice(x0 - window.x0, x1 - window.x0))
+        if isinstance(values, int):
+            pixels[target] = values
+            return
         rows = (np.arange(y0, y1) * scale_y).astype(int).clip(tile.y, tile.y1 - 1) - tile.y
         columns = (np.arange(x0, x1) * scale_x).astype(int).clip(tile.x, tile.x1 - 1) - tile.x
-        target = (slice(y0 - window.y0, y1 - window.y0), slice(x0 - window.x0, x1 - window.x0))
         pixels[target] = values[rows[:, None], columns[None, :]]
+
+    def _paint_block(self, key: _Key, edit: Edit) -> None:
+        level, row, column = key
+        (scale_y, scale_x), tile, block = self._scale(level), edit.tile, self._blocks[key]
+        top, left = row * BLOCK_PX, column * BLOCK_PX
+        y0, y1 = overlap(tile.y, tile.y1, scale_y, top, top + block.shape[0])
+        x0, x1 = overlap(tile.x, tile.x1, scale_x, left, left + block.shape[1])
+        rows = ((np.arange(y0, y1) + 0.5) * scale_y).astype(int).clip(tile.y, tile.y1 - 1) - tile.y
+        columns = ((np.arange(x0, x1) + 0.5) * scale_x).astype(int)
+        columns = columns.clip(tile.x, tile.x1 - 1) - tile.x
+        after = edit.after[rows[:, None], columns[None, :]]
+        changed = after != edit.before[rows[:, None], columns[None, :]]
+        block[y0 - top : y1 - top, x0 - left : x1 - left][changed] = after[changed]
+
+    def _scale(self, level: int) -> tuple[float, float]:
+        (rows, columns), (height, width) = self.shapes[0], self.shapes[level]
+        return rows / height, columns / width
 
     def _known(self, level: int, window: Window) -> NDArray[Any]:
         pixels = self._empty(window)
@@ -205,62 +247,13 @@ class PatientPyramid:
             self._blocks[key] = block
             self._bytes += block.nbytes - (0 if former is None else former.nbytes)
             for other in [key for key in self._blocks if key[0] != last]:
-                if self._bytes <= _MEMORY_BYTES:
+                if self._bytes <= self._memory_bytes:
                     break
                 self._bytes -= self._blocks.pop(other).nbytes
 
     def _touches(self, key: _Key, tile: Tile) -> bool:
         level, row, column = key
-        scale_y = self.shapes[0][0] / self.shapes[level][0]
-        scale_x = self.shapes[0][1] / self.shapes[level][1]
+        scale_y, scale_x = self._scale(level)
         y0, x0 = row * BLOCK_PX * scale_y, column * BLOCK_PX * scale_x
         below = tile.y < y0 + BLOCK_PX * scale_y and tile.x < x0 + BLOCK_PX * scale_x
         return below and tile.y1 > y0 and tile.x1 > x0
-
-
-class PatientLevel:
-    """One level of a `PatientPyramid`, as much an array as a viewer needs."""
-
-    def __init__(self, pyramid: PatientPyramid, level: int) -> None:
-        self._pyramid = pyramid
-        self._level = level
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Rows, columns and, for a colour image, samples."""
-        plane = self._pyramid.shapes[self._level]
-        samples = self._pyramid.samples
-        return plane if samples is None else (*plane, samples)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the pixel values."""
-        return self._pyramid.dtype
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        return math.prod(self.shape)
-
-    def __getitem__(self, key: Any) -> NDArray[Any]:
-        parts = key if isinstance(key, tuple) else (key,)
-        parts = tuple(part for part in parts if part is not Ellipsis)
-        parts += (slice(None),) * (self.ndim - len(parts))
-        rows, columns = (_as_slice(part) for part in parts[:2])
-        pixels = self._pyramid.window(self._level, rows, columns)
-        within = tuple(slice(None) if isinstance(part, slice) else 0 for part in parts[:2])
-        part: NDArray[Any] = pixels[(*within, *parts[2:])]
-        return part
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        pixels = self[:, :]
-        return pixels if dtype is None else pixels.astype(dtype)
-
-
-def _as_slice(part: Any) -> slice:
-    return part if isinstance(part, slice) else slice(int(part), int(part) + 1)

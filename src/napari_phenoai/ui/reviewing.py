@@ -10,23 +10,22 @@ from psygnal import Signal
 
 from napari_phenoai.errors import InputError, PhenoError
 from napari_phenoai.loop.review import WorkClock
-from napari_phenoai.ui.drafts import drop_draft, save_draft
+from napari_phenoai.ui.draft_keeper import DraftKeeper
 from napari_phenoai.ui.prefetch import Prefetch
 from napari_phenoai.ui.saving import save_decision
+from napari_phenoai.ui.shelf import Shelf
 
 if TYPE_CHECKING:
-    from napari_phenoai.core.geometry import Tile
+    from napari_phenoai.core.edits import Edit
     from napari_phenoai.core.ports import Predictor
     from napari_phenoai.core.records import QueueItem, Review, Verdict
     from napari_phenoai.io.project import Project
     from napari_phenoai.ui.background import Background
     from napari_phenoai.ui.desk import Desk
-    from napari_phenoai.ui.drafts import Draft
 
 __all__ = ["Reviewing"]
 
 _AHEAD = 2
-_REMEMBERED = 32
 
 
 class Reviewing:
@@ -61,14 +60,15 @@ class Reviewing:
         self.unreadable = False
         self.history: list[QueueItem] = []
         self.clock = WorkClock()
+        self.paused = False
         self._background = background
         self._closed = False
         self._prefetch = Prefetch(project, background)
         self._prefetch.ready.connect(self._on_desk)
         self._prefetch.failed.connect(self._on_no_desk)
-        self._kept: dict[str, Desk] = {}
+        self._shelf = Shelf()
         self._deciding: dict[str, Verdict] = {}
-        self._drafts: dict[str, Draft] = {}
+        self._drafts = DraftKeeper(project, background, self.failed)
 
     @property
     def predictor(self) -> Predictor | None:
@@ -90,11 +90,6 @@ class Reviewing:
             self.next_item()
         else:
             self._look_ahead()
-
-    @property
-    def waiting(self) -> list[QueueItem]:
-        """Items that nobody has decided about, in order."""
-        return [item for item in self.queue if item.state == "waiting"]
 
     def upcoming(self) -> list[QueueItem]:
         """Return the waiting items in the order in which they will come."""
@@ -154,7 +149,7 @@ class Reviewing:
         the tile waits again, and its mask is kept.
         """
         desk = self.desk
-        if desk is None:
+        if desk is None or self.paused:
             return verdict == "skipped" and self._pass_over()
         self.touch()
         try:
@@ -167,9 +162,9 @@ class Reviewing:
             desk.labels[...] = decision.labels
         seconds = desk.seconds + self.clock.seconds
         key = desk.tile.key
-        self._drafts.pop(key, None)
+        self._drafts.forget(desk.tile)
         self._deciding[key] = decision.verdict
-        self._remember(desk)
+        self._shelf.put(desk)
         self._set_state(key, decision.verdict)
         self.history.append(desk.item.but(state=decision.verdict))
         self._background.do(
@@ -187,17 +182,27 @@ class Reviewing:
         if self.desk is None:
             return
         self.touch()
-        tile = self.desk.tile
-        if self.desk.touched:
-            self._drafts[tile.key] = self.desk.draft(self.desk.seconds + self.clock.seconds)
-        else:
-            self._drafts.pop(tile.key, None)
-            self._background.do("writes", partial(drop_draft, self.project.path, tile))
-        self._background.do("writes", partial(self._write_draft, tile), otherwise=self.failed.emit)
+        self._drafts.keep(self.desk, self.desk.seconds + self.clock.seconds)
 
     def touch(self) -> None:
-        """Hear that the person does something: the work clock runs."""
-        self.clock.touch(time.monotonic())
+        """Hear that the person does something: the work clock runs, unless it was paused."""
+        if not self.paused:
+            self.clock.touch(time.monotonic())
+
+    def pause(self, *, paused: bool) -> None:
+        """Leave the queue for other work, or come back to it; the tile stays on the desk."""
+        if paused != self.paused:
+            if paused and self.desk is not None:
+                self.desk.seconds += self.clock.seconds
+            self.clock, self.paused = WorkClock(), paused
+            self.touch()
+
+    def take_in(self, edit: Edit) -> None:
+        """Bring what was painted on the whole image into the tiles that lie there."""
+        self._prefetch.take_in(edit)
+        self._shelf.take_in(edit)
+        if self.desk is not None and self.desk is not self._shelf.get(self.desk.tile.key):
+            self.desk.take_in(edit)
 
     def close(self) -> None:
         """Leave the desk; answers that are still under way will be dropped."""
@@ -209,7 +214,7 @@ class Reviewing:
 
     def _pass_over(self) -> bool:
         """Go on from a tile that cannot be read; nothing is recorded about it."""
-        if self.current is None or not self.unreadable:
+        if self.current is None or not self.unreadable or self.paused:
             return False
         self._set_state(self.current.tile, "skipped")
         self.next_item()
@@ -226,7 +231,7 @@ class Reviewing:
         self._look_ahead()
 
     def _take(self, item: QueueItem) -> None:
-        desk = self._kept.get(item.tile) or self._prefetch.take(item)
+        desk = self._shelf.get(item.tile) or self._prefetch.take(item)
         if desk is None:
             self._prefetch.ask(item)
             return
@@ -237,19 +242,13 @@ class Reviewing:
         desk = self.desk
         if desk is not None and desk.touched:
             desk.seconds += self.clock.seconds
-            self._remember(desk)
-
-    def _remember(self, desk: Desk) -> None:
-        self._kept.pop(desk.tile.key, None)
-        self._kept[desk.tile.key] = desk
-        while len(self._kept) > _REMEMBERED:
-            self._kept.pop(next(iter(self._kept)))
+            self._shelf.put(desk)
 
     def _look_ahead(self) -> None:
         if self.desk is None and self.current is not None:
             return
         for item in self.upcoming()[:_AHEAD]:
-            if item.tile not in self._kept:
+            if self._shelf.get(item.tile) is None:
                 self._prefetch.ask(item)
 
     def _on_desk(self, desk: Desk) -> None:
@@ -287,11 +286,6 @@ class Reviewing:
         hint = error.hint if isinstance(error, PhenoError) else "See the log for details."
         hint = f"{hint} The mask is kept: press Backspace to return to the tile and decide again."
         self.failed.emit(PhenoError(f"The decision could not be saved. {what}", hint=hint))
-
-    def _write_draft(self, tile: Tile) -> None:
-        draft = self._drafts.pop(tile.key, None)
-        if draft is not None:
-            save_draft(self.project.path, tile, draft)
 
     def _set_state(self, key: str, state: str) -> None:
         self.queue = [item.but(state=state) if item.tile == key else item for item in self.queue]

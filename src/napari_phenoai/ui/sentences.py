@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from napari_phenoai.ui.theme import dice_text
 
 if TYPE_CHECKING:
+    from napari_phenoai.io.project import Project
     from napari_phenoai.ui.desk import Desk
+    from napari_phenoai.ui.painting import Painting
     from napari_phenoai.ui.session import Session
     from napari_phenoai.ui.standing import Standing
 
@@ -16,6 +18,7 @@ __all__ = [
     "counts_words",
     "model_words",
     "next_step",
+    "painting_words",
     "quality_words",
     "where_words",
 ]
@@ -26,7 +29,10 @@ def where_words(session: Session) -> str:
     project, item = session.project, session.current
     if project is None:
         return ""
-    image = session.standing.images.get(item.where.image) if item else None
+    shown = item.where.image if item else ""
+    if session.painting is not None and session.painting.image is not None:
+        shown = session.painting.image
+    image = session.standing.images.get(shown)
     return f"{project.spec.name}  ·  {image.name}" if image else project.spec.name
 
 
@@ -67,9 +73,15 @@ def accept_words(desk: Desk | None) -> tuple[str, str]:
 
 def next_step(session: Session) -> str:
     """Say what to do now."""
-    project, desk, standing = session.project, session.desk, session.standing
-    if project is None:
+    if session.project is None:
         return "Open a project to begin."
+    if session.painting is not None and session.painting.active:
+        return painting_words(session.painting)
+    return _queue_words(session, session.project)
+
+
+def _queue_words(session: Session, project: Project) -> str:
+    desk, standing = session.desk, session.standing
     if not standing.images and session.current is None:
         return "Add images in the Project dock, or drop files there."
     if session.current is None:
@@ -85,6 +97,22 @@ def next_step(session: Session) -> str:
     if desk.paint_only:
         return "Paint only what you are sure of, then press Enter."
     return "Correct only what is wrong, then press Enter."
+
+
+def painting_words(painting: Painting) -> str:
+    """Say what to know while painting anywhere."""
+    writer = painting.writer
+    if writer.stuck:
+        count = len(writer.waiting)
+        strokes = "1 stroke is" if count == 1 else f"{count} strokes are"
+        return f"{strokes} not on the disk yet; they are kept, and tried again every 3 seconds."
+    if writer.turning:
+        return f"Going through the history: {writer.turning} left. Any stroke ends it."
+    if painting.window is None:
+        return "Reading the labels …"
+    if painting.note:
+        return painting.note
+    return painting.hint or "Paint what is wrong; every stroke is saved at once."
 
 
 def _without_tile(session: Session) -> str:

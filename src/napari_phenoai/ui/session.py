@@ -19,6 +19,7 @@ from napari_phenoai.ui.standing import Standing, standing_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from napari_phenoai.core.geometry import Tile
     from napari_phenoai.core.ports import TrainSettings
     from napari_phenoai.core.records import QueueItem, Review, Verdict
     from napari_phenoai.core.scheme import ClassScheme
@@ -130,7 +131,8 @@ class Session(SessionParts):
             self.reviewing.back()
 
     def open_item(self, item: QueueItem) -> None:
-        """Go to the tile of `item`."""
+        """Go to the tile of `item`; painting anywhere ends."""
+        self.back_to_queue()
         if self.reviewing:
             self.reviewing.open_item(item)
 
@@ -153,6 +155,23 @@ class Session(SessionParts):
         """Choose anew which tiles come next, in the background."""
         if self.filling:
             self.filling.refresh()
+
+    # --- painting anywhere
+
+    def paint_anywhere(self, goal: Tile | None = None) -> None:
+        """Paint where `goal` lies; without one, on the image of the current tile or the first."""
+        place = goal or (self.current.where if self.current else None)
+        if self.painting is None:
+            return
+        if place is not None:
+            self.painting.begin(place.image, place.z, goal=goal)
+        elif self.standing.images:
+            self.painting.begin(next(iter(self.standing.images)))
+
+    def back_to_queue(self) -> None:
+        """Paint no more anywhere; the tile that was on the desk is shown again."""
+        if self.painting is not None:
+            self.painting.end()
 
     # --- models
 
@@ -211,24 +230,14 @@ class Session(SessionParts):
         reviewing.saved.connect(self._on_saved)
         filling.busy_changed.connect(self._tell_queue)
         learner.trained.connect(self.models_edited)
-        for part in (reviewing, filling, learner):
+        self._listen_to(opened.painting)
+        for part in (reviewing, opened.painting, filling, learner):
             part.failed.connect(self.complain)
 
     def models_edited(self) -> None:
         """Hear that a round was recorded or another model serves."""
         self.models_changed.emit()
         self.refresh_standing(reload=True)
-
-    # psygnal tries a callback that is an ``emit`` out when it is connected: methods are not.
-
-    def _tell_queue(self) -> None:
-        self.queue_changed.emit()
-
-    def _tell_current(self) -> None:
-        self.current_changed.emit()
-
-    def _tell_desk(self) -> None:
-        self.desk_changed.emit()
 
     def _leave_project(self) -> Project | None:
         opened, self.opened = self.opened, None
@@ -260,6 +269,7 @@ class Session(SessionParts):
     def _on_saved(self, review: Review) -> None:
         self.review_saved.emit(review)
         self.reviews_changed.emit()
+        self.history_changed.emit()
         self.refresh_standing()
 
     def _on_standing(self, opened: Opened, standing: Standing, *, reload: bool) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari_phenoai.ui.session_signals import SessionSignals
 
 if TYPE_CHECKING:
+    from napari_phenoai.core.edits import Edit
     from napari_phenoai.core.records import QueueItem
     from napari_phenoai.io.project import Project
     from napari_phenoai.jobs.job import Job
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from napari_phenoai.ui.filling import Filling
     from napari_phenoai.ui.learner import Learner
     from napari_phenoai.ui.opened import Opened
+    from napari_phenoai.ui.painting import Painting
     from napari_phenoai.ui.reviewing import Reviewing
 
 __all__ = ["SessionParts"]
@@ -40,6 +42,16 @@ class SessionParts(SessionSignals):
     def reviewing(self) -> Reviewing | None:
         """The tiles of the open project."""
         return self.opened.reviewing if self.opened else None
+
+    @property
+    def painting(self) -> Painting | None:
+        """Painting anywhere on the images of the open project."""
+        return self.opened.painting if self.opened else None
+
+    @property
+    def paints_anywhere(self) -> bool:
+        """Whether that mode is on, and so no tile is on the screen."""
+        return self.painting is not None and self.painting.active
 
     @property
     def filling(self) -> Filling | None:
@@ -84,3 +96,29 @@ class SessionParts(SessionSignals):
     def training(self) -> Job[Any] | None:
         """The training that runs."""
         return self.learner.training if self.learner else None
+
+    # --- for `Session`: psygnal tries a callback that is an ``emit`` out when it is connected,
+    # methods it does not
+
+    def _tell_queue(self) -> None:
+        self.queue_changed.emit()
+
+    def _tell_current(self) -> None:
+        self.current_changed.emit()
+
+    def _tell_desk(self) -> None:
+        self.desk_changed.emit()
+
+    def _listen_to(self, painting: Painting) -> None:
+        painting.mode_changed.connect(self._tell_painting)
+        painting.noted.connect(self._tell_noted)
+        painting.painted.connect(self._tell_history)
+
+    def _tell_painting(self) -> None:
+        self.painting_changed.emit()
+
+    def _tell_noted(self) -> None:
+        self.painting_noted.emit()
+
+    def _tell_history(self, _: Edit) -> None:
+        self.history_changed.emit()

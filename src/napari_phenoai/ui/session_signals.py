@@ -22,6 +22,12 @@ class SessionSignals:
         The content of the current tile came, went, or was replaced.
     edited
         The mask on the desk was painted.
+    painting_changed
+        Painting anywhere began or ended, or another plane is painted.
+    painting_noted
+        There is something else to know about painting.
+    history_changed
+        An edit of labels was recorded, undone or done again.
     models_changed
         A round was recorded or another model serves.
     reviews_changed
@@ -41,6 +47,9 @@ class SessionSignals:
     current_changed = Signal()
     desk_changed = Signal()
     edited = Signal()
+    painting_changed = Signal()
+    painting_noted = Signal()
+    history_changed = Signal()
     models_changed = Signal()
     reviews_changed = Signal()
     review_saved = Signal(object)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_info
 from psygnal import Signal
+
+from napari_phenoai.ui.strokes import can_redo, can_undo
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -18,7 +21,7 @@ TOOLS = ("brush", "eraser", "fill", "polygon", "pan")
 """Names of the tools, in the order of their buttons."""
 
 _MODES = {"brush": "paint", "fill": "fill", "polygon": "polygon", "pan": "pan_zoom"}
-_SMALLEST, _LARGEST = 1, 200
+_SMALLEST, _LARGEST = 1, 500
 
 
 class Tools:
@@ -93,14 +96,22 @@ class Tools:
         self.set_size(self.size_px + step * max(1, self.size_px // 6))
 
     def undo(self) -> None:
-        """Take back the last stroke."""
-        if self._layer is not None:
+        """Take back the last stroke: in the tile, or anywhere while one paints anywhere."""
+        if self._session.painting is not None and self._session.paints_anywhere:
+            self._session.painting.turn("undo")
+        elif self._layer is not None and can_undo(self._layer):
             self._layer.undo()
+        elif self._layer is not None:
+            show_info("No stroke is left to undo in this tile.")
 
     def redo(self) -> None:
         """Do again what was taken back."""
-        if self._layer is not None:
+        if self._session.painting is not None and self._session.paints_anywhere:
+            self._session.painting.turn("redo")
+        elif self._layer is not None and can_redo(self._layer):
             self._layer.redo()
+        elif self._layer is not None:
+            show_info("No stroke is left to do again in this tile.")
 
     def close(self) -> None:
         """Listen no more."""
@@ -155,7 +166,7 @@ class Tools:
     @property
     def erases_to_unknown(self) -> bool:
         """Whether the eraser leaves pixels unlabelled, and not as background."""
-        desk = self._session.desk
+        desk = None if self._session.paints_anywhere else self._session.desk
         return desk is None or desk.paint_only or not desk.has_prediction
 
     def _apply(self) -> None:

@@ -74,7 +74,8 @@ class WorkbenchDock(QWidget):
         self._compose()
         self._connect()
         self._on_project()
-        self.session.background.do("pictures", partial(import_module, "dask.array"))
+        for module in ("dask.array", "zarr", "pandas"):  # the first picture would wait for them
+            self.session.background.do("pictures", partial(import_module, module))
 
     def toggle_keys(self) -> None:
         """Show all keys over the window, or put them away."""

@@ -53,6 +53,7 @@ def zarr_store(uri: str) -> Store:
     ImageError
         If the protocol of the address is unknown.
     """
+    import zarr  # noqa: F401 - before its parts: else the imports of two threads may block each other
     from zarr.storage import FsspecStore, LocalStore
 
     if not is_address(uri):

@@ -60,6 +60,12 @@ class ToolRow(QWidget):
         grid.addWidget(self._size_label, 1, 0, 1, 2)
         grid.addWidget(self.size_slider, 1, 2, 1, 2)
 
+    def set_largest(self, size_px: int) -> None:
+        """Let the slider choose sizes up to `size_px`."""
+        blocked = self.size_slider.blockSignals(True)
+        self.size_slider.setMaximum(size_px)
+        self.size_slider.blockSignals(blocked)
+
     def show_state(self, tool: str, size_px: int) -> None:
         """Show which tool is in the hand and how wide it is."""
         self._group.setExclusive(False)

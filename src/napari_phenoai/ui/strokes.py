@@ -1,0 +1,137 @@
+"""Strokes: the one place that knows how napari keeps what was painted into a layer.
+
+Checked against napari 0.8 to 0.9. Brush, eraser, fill and the encircling stroke of the
+right button end with the event ``paint``, whose value is a list of changes. A polygon,
+and ``Labels.paint`` called by a script, emit it before the pixels are changed.
+``undo``, ``redo`` and an aborted stroke only redraw (``set_data``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QTimer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.layers import Labels
+
+__all__ = [
+    "Strokes",
+    "can_redo",
+    "can_undo",
+    "forget_strokes",
+    "keep_strokes",
+    "painting_now",
+    "polygon_of",
+]
+
+Box = tuple[slice, slice]
+
+_KEPT = 1000
+_TOOLS = {"paint": "brush", "erase": "eraser", "fill": "fill", "polygon": "polygon"}
+
+
+def polygon_of(layer: Labels) -> Any:
+    """Return napari's polygon under way in `layer`: its corners are ``points``."""
+    return layer._overlays["polygon"]  # noqa: SLF001 - napari has no public name for it
+
+
+def painting_now(layer: Labels) -> bool:
+    """Tell whether a stroke or a polygon has begun in `layer` and not ended."""
+    return bool(layer._block_history or polygon_of(layer).points)  # noqa: SLF001 - see above
+
+
+def can_undo(layer: Labels) -> bool:
+    """Tell whether napari can take back a stroke in `layer`."""
+    return bool(layer._undo_history)  # noqa: SLF001 - see above
+
+
+def can_redo(layer: Labels) -> bool:
+    """Tell whether napari can do a stroke in `layer` again."""
+    return bool(layer._redo_history)  # noqa: SLF001 - see above
+
+
+def keep_strokes(layer: Labels) -> None:
+    """Let napari keep the last 1,000 strokes in `layer`, not 100; forgets those before."""
+    layer._history_limit = _KEPT  # noqa: SLF001 - see above
+    forget_strokes(layer)
+
+
+def forget_strokes(layer: Labels) -> None:
+    """Let napari forget what was painted in `layer`; not while a stroke is under way."""
+    layer._reset_history()  # noqa: SLF001 - else undo would paint one tile into another
+
+
+class Strokes:
+    """Tells when the pixels of a layer have changed, once per stroke.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        Plain, with a numpy array.
+    on_end : callable
+        Called after a stroke with the box (row and column slices) that it may have
+        changed and the tool: brush, eraser, fill or polygon; with None and ``edit``
+        after anything else that may have changed pixels.
+    """
+
+    def __init__(self, layer: Labels, on_end: Callable[[Box | None, str], object]) -> None:
+        self.layer = layer
+        self._on_end = on_end
+        self._late: list[tuple[Box | None, str]] = []
+        layer.events.paint.connect(self._on_paint)
+        layer.events.set_data.connect(self._on_redrawn)
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._late.clear()
+        self.layer.events.paint.disconnect(self._on_paint)
+        self.layer.events.set_data.disconnect(self._on_redrawn)
+
+    def _on_paint(self, event: Any) -> None:
+        box = _box_of(event.value, np.shape(self.layer.data))
+        stroke = box, _TOOLS.get(str(self.layer.mode), "edit")
+        if self.layer._staged_history:  # noqa: SLF001 - see above: its pixels are changed
+            self._tell_late()
+            self._on_end(*stroke)
+        else:
+            self._late.append(stroke)
+            QTimer.singleShot(0, self._tell_late)
+
+    def _tell_late(self) -> None:
+        late, self._late = self._late, []
+        for stroke in late:
+            self._on_end(*stroke)
+
+    def _on_redrawn(self, _: Any) -> None:
+        if not painting_now(self.layer):
+            self._on_end(None, "edit")
+
+
+def _box_of(changes: list[Any], shape: tuple[int, ...]) -> Box | None:
+    """Return the box round all changes; None when they are in a form unknown here."""
+    boxes = [_change_box(change) for change in changes]
+    known = [box for box in boxes if box is not None]
+    if not known or len(known) < len(boxes):
+        return None
+    return tuple(
+        slice(max(0, min(part.start for part in parts)), min(size, max(p.stop for p in parts)))
+        for parts, size in zip(zip(*known, strict=True), shape, strict=True)
+    )  # type: ignore[return-value]
+
+
+def _change_box(change: Any) -> Box | None:
+    key = getattr(change, "slice_key", None)
+    if key is not None and len(key) == 2:
+        return key[0], key[1]
+    try:
+        rows, columns = (np.asarray(part) for part in change[0])
+        return (
+            slice(int(rows.min()), int(rows.max()) + 1),
+            slice(int(columns.min()), int(columns.max()) + 1),
+        )
+    except (TypeError, ValueError, IndexError):
+        return None

@@ -1,0 +1,128 @@
+"""The pixels of an edit window: as they are painted, and as they are known to be on the disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_phenoai.core.edits import edit_between
+from napari_phenoai.core.geometry import Tile
+from napari_phenoai.core.window import changed_box
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_phenoai.core.edits import Edit
+
+__all__ = ["WindowPixels", "common_part"]
+
+
+class WindowPixels:
+    """Labels of one window, with what has been made of them since they were read.
+
+    Parameters
+    ----------
+    tile : Tile
+        Where the window lies.
+    pixels : ndarray of uint8, shape (height, width)
+        As they were read from the disk; kept, and painted in place.
+    waiting : iterable of Edit
+        What was painted since then, oldest first: it is laid over them.
+
+    Attributes
+    ----------
+    painted : ndarray of uint8, shape (height, width)
+        What a layer shows and paints.
+    """
+
+    def __init__(self, tile: Tile, pixels: NDArray[np.uint8], waiting: Iterable[Edit] = ()) -> None:
+        self.tile = tile
+        self.painted = pixels
+        for edit in waiting:
+            self._lay(edit, pixels)
+        self._known = pixels.copy()
+
+    def edit(self, box: tuple[slice, slice] | None, tool: str, author: str) -> Edit | None:
+        """Return what was painted since the last time; None when nothing was.
+
+        Parameters
+        ----------
+        box : tuple of slice or None
+            Rows and columns outside which nothing has changed; without it all of them
+            are compared, by chunk.
+        tool, author : str
+            What it was painted with, and by whom.
+        """
+        if box is not None:
+            box = _clipped(box[0], self.tile.height), _clipped(box[1], self.tile.width)
+        box = box or changed_box(self._known, self.painted)
+        if box is None or box[0].start == box[0].stop or box[1].start == box[1].stop:
+            return None
+        before, after = self._known[box], self.painted[box]
+        edit = edit_between(self._part(box), before, after, tool=tool, author=author)
+        if edit is not None:
+            self._lay(edit, self._known)
+        return edit
+
+    def take_in(self, edit: Edit, waiting: Iterable[Edit] = ()) -> bool:
+        """Show a change that was made elsewhere; return whether pixels are others now.
+
+        `waiting` are edits that came later than `edit`.
+        """
+        if not self.tile.intersects(edit.tile):
+            return False
+        part = common_part(self.tile, edit.tile)
+        values = self._known[self._box(part)].copy()
+        edit.apply(values, y=part.y, x=part.x)
+        return self.renew(part, values, waiting)
+
+    def renew(self, part: Tile, values: NDArray[np.uint8], waiting: Iterable[Edit] = ()) -> bool:
+        """Take over `values` of a part of the window; return whether pixels are others now.
+
+        Pixels of `waiting` edits and of a stroke under way stay as they are painted.
+        """
+        if not self.tile.intersects(part) or common_part(self.tile, part) != part:
+            return False
+        for edit in waiting:
+            if part.intersects(edit.tile):
+                edit.apply(values, y=part.y, x=part.x)
+        box = self._box(part)
+        known, painted = self._known[box], self.painted[box]
+        changed = (known != values) & (painted == known)
+        known[...] = values
+        painted[changed] = values[changed]
+        return bool(changed.any())
+
+    def _lay(self, edit: Edit, pixels: NDArray[np.uint8]) -> None:
+        if self.tile.intersects(edit.tile):
+            edit.apply(pixels, y=self.tile.y, x=self.tile.x)
+
+    def _box(self, part: Tile) -> tuple[slice, slice]:
+        y, x = part.y - self.tile.y, part.x - self.tile.x
+        return slice(y, y + part.height), slice(x, x + part.width)
+
+    def _part(self, box: tuple[slice, slice]) -> Tile:
+        rows, columns = box
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        y, x = self.tile.y + rows.start, self.tile.x + columns.start
+        return Tile(self.tile.image, y, x, height, width, self.tile.z)
+
+
+def _clipped(part: slice, size: int) -> slice:
+    start, stop, _ = part.indices(size)
+    return slice(start, max(start, stop))
+
+
+def common_part(one: Tile, other: Tile) -> Tile:
+    """Return the part that two tiles share; they must intersect.
+
+    Examples
+    --------
+    >>> common_part(Tile("leaf", 0, 0, 8, 8), Tile("leaf", 4, 6, 8, 8)).key
+    'leaf@0,4,6,4,2'
+    """
+    y, x = max(one.y, other.y), max(one.x, other.x)
+    height, width = min(one.y1, other.y1) - y, min(one.x1, other.x1) - x
+    return Tile(one.image, y, x, height, width, one.z)
