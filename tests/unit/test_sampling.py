@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_phenoai.core.coverage import NEW
 from napari_phenoai.core.geometry import Tile, gap_px, grid
 from napari_phenoai.core.ports import Candidate, Strategy, TileStats
 from napari_phenoai.core.sampling import strategies, strategy
@@ -81,7 +82,7 @@ def test_rare_classes_get_the_same_chance() -> None:
             candidates(8), 10, rng, background=1
         ):
             count[choice.reason.split(",")[0]] += 1
-    assert 40 <= count["random look"] < 60
+    assert 10 < count[NEW] < 60
     by_chance = 20 * 10 / 8
     assert count["rarely seen class: symptom"] > 1.5 * by_chance
     assert count["shows leaf"] > 30
@@ -89,22 +90,23 @@ def test_rare_classes_get_the_same_chance() -> None:
 
 def test_a_rare_class_gets_more_turns_while_it_has_tiles() -> None:
     pool = [
-        Candidate(item.tile, TileStats(0, 0, {1: 0.5, 2: 0.49, 3: 0.01})) for item in candidates()
+        Candidate(item.tile, TileStats(0, 0, {1: 0.5, 2: 0.49, 3: 0.01}), item.looks)
+        for item in candidates()
     ]
     choices = strategy("foreground-random", NAMES).choose(
         pool, 15, np.random.default_rng(0), background=1
     )
     count = Counter(choice.reason.split(",")[0] for choice in choices)
     assert count["rarely seen class: symptom"] > 2 * count["shows leaf"] > 0
-    assert count["random look"] == 3
+    assert count[NEW] >= 1
 
 
 def test_reason_names_class_and_share() -> None:
     tile = Tile("a", 0, 0, 8, 8)
     stats = TileStats(0.1, 0.1, {1: 0.96, 2: 0.0, 3: 0.04})
     pool = [
-        Candidate(tile, stats),
-        Candidate(Tile("b", 0, 0, 8, 8), TileStats(0, 0, {1: 0, 2: 1, 3: 0})),
+        Candidate(tile, stats, np.array([0.96, 0.04])),
+        Candidate(Tile("b", 0, 0, 8, 8), TileStats(0, 0, {1: 0, 2: 1, 3: 0}), np.array([0.0, 1])),
     ]
     reasons = {
         choice.tile.image: choice.reason
@@ -116,13 +118,14 @@ def test_reason_names_class_and_share() -> None:
     assert reasons["b"] == "shows leaf, about 100 % of the tile"
 
 
-def test_a_model_that_finds_nothing_leaves_it_to_chance() -> None:
+def test_a_model_that_finds_nothing_leaves_it_to_the_looks() -> None:
     pool = [
-        Candidate(item.tile, TileStats(0, 0, {1: 1.0, 2: 0.0, 3: 0.0})) for item in candidates()
+        Candidate(item.tile, TileStats(0, 0, {1: 1.0, 2: 0.0, 3: 0.0}), item.looks)
+        for item in candidates()
     ]
     choices = strategy("foreground-random").choose(pool, 5, np.random.default_rng(0), background=1)
     assert len(choices) == 5
-    assert {choice.reason for choice in choices} == {"random look, for what the model may overlook"}
+    assert {choice.reason for choice in choices} == {NEW}
 
 
 def test_coverage_shows_every_kind_of_pixels_soon() -> None:
@@ -159,10 +162,10 @@ def test_coverage_looks_for_what_was_not_shown_yet() -> None:
 def test_needs_scores_unless_random() -> None:
     pool = [Candidate(item.tile) for item in candidates()]
     for name, item in strategies().items():
-        if not item.needs_model and not item.needs_looks:
+        if name == "random":
             assert item.choose(pool, 3, np.random.default_rng(0), background=1)
             continue
-        with pytest.raises(InputError, match=name):
+        with pytest.raises(InputError, match=r"needs the (pixels|scores)"):
             item.choose(pool, 3, np.random.default_rng(0), background=1)
     with pytest.raises(InputError, match="no strategy 'best'"):
         strategy("best")

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from napari_phenoai.core.geometry import Tile
 
-__all__ = ["Coverage"]
+__all__ = ["NEW", "Coverage", "covering"]
+
+NEW = "shows what the tiles before show little of"
+"""Reason of a tile that was chosen by its looks."""
+
 
 _LEAST = 1e-4
 """Kinds of pixels that are rarer than this share do not count more for it."""
@@ -53,20 +57,34 @@ class Coverage:
         taken: Sequence[Tile] = (),
     ) -> list[Choice]:
         """Return `count` tiles that show what has not been shown, spread over the images."""
-        if not candidates:
-            return []
-        decided = set(taken)
-        order = rng.permutation(len(candidates))
-        fresh = [candidates[at] for at in order if candidates[at].tile not in decided]
-        seen = [_looks(item) for item in candidates if item.tile in decided]
-        ranked = _ranked([_looks(item) for item in fresh], seen, _SPARE * count)
-        rest = [at for at in range(len(fresh)) if at not in ranked]
-        tiles = [fresh[at].tile for at in [*ranked, *rest]]
-        gains = dict(zip(tiles, ranked.values(), strict=False))
-        return [
-            Choice(tile, gains.get(tile), "shows what the tiles before show little of")
-            for tile in spread(tiles, count, taken)
-        ]
+        gains = covering(candidates, count, rng, taken)
+        return [Choice(tile, gains[tile], NEW) for tile in spread(list(gains), count, taken)]
+
+
+def covering(
+    candidates: Sequence[Candidate], count: int, rng: np.random.Generator, taken: Sequence[Tile]
+) -> dict[Tile, float | None]:
+    """Order the tiles by how much they add to what was shown, and tell how much.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+        With ``looks``; what those among `taken` show counts as shown.
+    count : int
+        How many are wanted in the end: four times as many are ordered, the others
+        follow by chance with None.
+    rng : numpy.random.Generator
+        Decides between equals.
+    taken : sequence of Tile
+        Tiles decided before.
+    """
+    decided = set(taken)
+    order = rng.permutation(len(candidates))
+    fresh = [candidates[at] for at in order if candidates[at].tile not in decided]
+    seen = [_looks(item) for item in candidates if item.tile in decided]
+    ranked = _ranked([_looks(item) for item in fresh], seen, _SPARE * count)
+    rest = {at: None for at in range(len(fresh)) if at not in ranked}
+    return {fresh[at].tile: gain for at, gain in [*ranked.items(), *rest.items()]}
 
 
 def _ranked(
@@ -91,5 +109,5 @@ def _ranked(
 def _looks(candidate: Candidate) -> NDArray[np.float64]:
     if candidate.looks is None:
         hint = "Choose the strategy random."
-        raise InputError("The strategy coverage needs the pixels of the tiles.", hint=hint)
+        raise InputError("The strategy needs the pixels of the tiles.", hint=hint)
     return candidate.looks

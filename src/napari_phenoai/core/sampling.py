@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_phenoai.core.coverage import Coverage
+from napari_phenoai.core.coverage import NEW, Coverage, covering
 from napari_phenoai.core.ports import Candidate, Choice, Strategy, TileStats
 from napari_phenoai.core.spreading import spread
 from napari_phenoai.errors import InputError
@@ -77,23 +77,23 @@ class ForegroundRandom:
     Every foreground class that is predicted anywhere gets its turns; one that is
     rarer than another gets up to three times as many. Its tiles are drawn among those
     that show it, with a chance that grows with the square root of its share of the
-    tile. One tile in five is a plain random
-    look, so that what the model overlooks has a chance too. An image may give up to
-    a third of the tiles, as a rare class may be in one image only.
+    tile. One tile in five is chosen by its looks (see `Coverage`), so that what the
+    model overlooks or takes for something else has a chance too. An image may give up
+    to a third of the tiles, as a rare class may be in one image only.
 
     Parameters
     ----------
     names : mapping of int to str
         Class names by id, for the reasons.
     look_every : int
-        Every how many tiles one is drawn from all.
+        Every how many tiles one is chosen by its looks.
     """
 
     names: Mapping[int, str] = field(default_factory=dict)
     look_every: int = 5
     name: str = "foreground-random"
     needs_model: bool = True
-    needs_looks: bool = False
+    needs_looks: bool = True
 
     def choose(
         self,
@@ -105,8 +105,9 @@ class ForegroundRandom:
         taken: Sequence[Tile] = (),
     ) -> list[Choice]:
         """Return `count` tiles that show the predicted classes, the rarer ones more often."""
-        stats = {item.tile: _stats(item, self.name) for item in candidates}
-        order = [candidates[index].tile for index in rng.permutation(len(candidates))]
+        order = list(covering(candidates, count, rng, taken))
+        known = {item.tile: item for item in candidates}
+        stats = {tile: _stats(known[tile], self.name) for tile in order}
         queues = {
             number: _drawn(order, [stats[tile].shares.get(number, 0.0) for tile in order], rng)
             for number in _present(stats.values(), background)
@@ -141,7 +142,7 @@ class ForegroundRandom:
         self, tile: Tile, number: int | None, stats: TileStats, rare: frozenset[int]
     ) -> Choice:
         if number is None:
-            return Choice(tile, None, "random look, for what the model may overlook")
+            return Choice(tile, None, NEW)
         share = stats.shares[number]
         name = self.names.get(number, f"class {number}")
         words = "rarely seen class" if number in rare else "shows"

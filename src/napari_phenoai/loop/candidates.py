@@ -16,6 +16,8 @@ from napari_phenoai.ml.looks import KINDS, Looks
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from napari_phenoai.core.geometry import Tile
     from napari_phenoai.core.ports import Predictor, Strategy, TileStats
     from napari_phenoai.core.progress import Work
@@ -31,6 +33,7 @@ def candidates_of(
     rng: np.random.Generator,
     *,
     predictor: Predictor | None = None,
+    seen: Sequence[Tile] = (),
 ) -> Work[list[Candidate]]:
     """Find out what `strategy` must know of `tiles`.
 
@@ -47,29 +50,33 @@ def candidates_of(
     predictor : Predictor, optional
         The model; needed for scores only. Stored predictions are taken where there are
         any, but for the strategy ``margin``, which needs all probabilities.
+    seen : sequence of Tile
+        Tiles decided before; they get looks only, where `strategy` needs those.
 
     Returns
     -------
     list of Candidate
-        In the order of `tiles`.
+        In the order of `tiles`, those of `seen` behind them.
 
     Raises
     ------
     ImageError
         If the pixels of a tile cannot be read for the model.
     """
+    looks: dict[Tile, NDArray[np.float64]] = {}
+    stats: dict[Tile, TileStats] = {}
     if strategy.needs_looks:
-        return (yield from _looked_at(project, tiles, rng))
-    if predictor is None:
-        return [Candidate(tile) for tile in tiles]
-    stored = strategy.name != "margin"
-    stats = yield from _scored(project, predictor, tiles, stored=stored)
-    return [Candidate(tile, stats[tile]) for tile in tiles]
+        looks = yield from _looked_at(project, [*tiles, *seen], rng)
+    if strategy.needs_model and predictor is not None:
+        stored = strategy.name != "margin"
+        stats = yield from _scored(project, predictor, tiles, stored=stored)
+    known = [*tiles, *seen] if looks else tiles
+    return [Candidate(tile, stats.get(tile), looks.get(tile)) for tile in known]
 
 
 def _looked_at(
     project: Project, tiles: Sequence[Tile], rng: np.random.Generator
-) -> Work[list[Candidate]]:
+) -> Work[dict[Tile, NDArray[np.float64]]]:
     """Look at the pixels; images with other numbers of channels are not compared.
 
     A tile that cannot be read shows nothing, so it comes last: reading it again on the
@@ -88,10 +95,10 @@ def _looked_at(
         alike.add(pixels)
         yield Progress(number + 1, len(tiles), "looking at tiles")
     shares = {channels: alike.shares(rng) for channels, alike in looks.items()}
-    return [
-        Candidate(tile, looks=shares[place[0]][place[1]] if place else np.zeros(KINDS))
+    return {
+        tile: shares[place[0]][place[1]] if place else np.zeros(KINDS)
         for tile, place in zip(tiles, places, strict=True)
-    ]
+    }
 
 
 def _scored(

@@ -221,13 +221,12 @@ def _chosen(
     rng: np.random.Generator,
 ) -> Work[list[Choice]]:
     size = max(_LEAST_POOL, _POOL * count)
-    if chosen_by.needs_looks:
+    if not chosen_by.needs_model and chosen_by.needs_looks:
         size = max(count, _POOL_OF_LOOKS)
     drawn = need.split.sample("train", need.tile_px, size + len(need.reviews), rng)
     tiles = need.open(drawn)[:size]
-    seen = _seen(need) if chosen_by.needs_looks else []
     candidates = yield from candidates_of(
-        project, chosen_by, seen + tiles, rng, predictor=predictor
+        project, chosen_by, tiles, rng, predictor=predictor, seen=_seen(need)
     )
     background = project.scheme.background
     taken = list(need.decided.values())
