@@ -15,7 +15,7 @@ from napari_phenoai.errors import DeviceMemoryError, InputError, MissingExtraErr
 from napari_phenoai.ml import families, heldout, pretrained
 from napari_phenoai.ml.families import load_model, trainer_for
 from napari_phenoai.testing.contracts import (
-    PredictorContract,
+    ClassifierContract,
     TrainerContract,
     blob_samples,
     draft_card,
@@ -71,10 +71,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-class TestUnetPredictor(PredictorContract):
+class TestUnetPredictor(ClassifierContract):
     @pytest.fixture
     def predictor(self, folder: Path) -> Predictor:
-        return load_model(folder, device="cpu")
+        return load_model(folder, device="cpu", engine="torch")
 
 
 class TestUnetTrainer(TrainerContract):
@@ -168,14 +168,14 @@ def test_memory_that_runs_out_in_prediction_halves_the_batch(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (8, 3, 32, 32)).astype(np.uint8)
-    expected = load_model(folder, device="cpu").predict(pixels)
+    expected = load_model(folder, device="cpu", engine="torch").predict(pixels)
     limit_pieces(monkeypatch, 2)
-    predictor = load_model(folder, device="cpu")
+    predictor = load_model(folder, device="cpu", engine="torch")
     np.testing.assert_allclose(predictor.predict(pixels), expected, atol=0.02)
     assert "2 at a time" in predictor.device
     limit_pieces(monkeypatch, 0)
     with pytest.raises(DeviceMemoryError, match="32 x 32 px"):
-        load_model(folder, device="cpu").predict(pixels)
+        load_model(folder, device="cpu", engine="torch").predict(pixels)
 
 
 def limit_pieces(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
@@ -250,6 +250,8 @@ def test_unknown_names_are_refused(folder: Path, tmp_path: Path) -> None:
         load_model(folder, device="tpu")
     with pytest.raises(InputError, match="precision 'int3'"):
         load_model(folder, precision="int3")
+    with pytest.raises(InputError, match="engine 'steam'"):
+        load_model(folder, engine="steam")
 
 
 def test_hub_that_does_not_answer_is_noted_and_not_waited_for(

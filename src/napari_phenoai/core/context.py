@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari_phenoai.core.ports import ImageSource
 
-__all__ = ["crop_with_context", "grown", "read_with_context"]
+__all__ = ["crop_with_context", "grown", "mirrored", "read_with_context"]
 
 
 def grown(tile: Tile, margin_px: int, plane: tuple[int, int]) -> Tile:
@@ -66,7 +66,7 @@ def read_with_context(source: ImageSource, tile: Tile, context_px: int) -> NDArr
         text = f"The tile {tile.key} reaches beyond the image of {plane[0]} x {plane[1]} px."
         raise InputError(text, hint="Choose a tile inside the image.")
     inner = grown(tile, context_px, plane)
-    return _mirrored(source.read(inner), inner, tile, context_px)
+    return mirrored(source.read(inner), inner, tile, context_px)
 
 
 def crop_with_context(
@@ -88,13 +88,30 @@ def crop_with_context(
     ndarray, shape (c, height + 2 * context_px, width + 2 * context_px)
     """
     inner = grown(tile, context_px, (pixels.shape[1], pixels.shape[2]))
-    return _mirrored(pixels[:, *inner.slices], inner, tile, context_px)
+    return mirrored(pixels[:, *inner.slices], inner, tile, context_px)
 
 
-def _mirrored(
+def mirrored(
     pixels: NDArray[np.generic], inner: Tile, tile: Tile, context_px: int
 ) -> NDArray[np.generic]:
-    """Mirror the pixels of `inner` outwards until `tile` has its whole context."""
+    """Continue the pixels of `inner` by their mirror picture until `tile` has its context.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (c, inner.height, inner.width)
+        What was read.
+    inner : Tile
+        ``grown(tile, context_px, plane)``.
+    tile : Tile
+        Inside the image.
+    context_px : int
+        0 or more.
+
+    Returns
+    -------
+    ndarray, shape (c, height + 2 * context_px, width + 2 * context_px)
+        `pixels` themselves where nothing is missing.
+    """
     rows = (context_px - (tile.y - inner.y), context_px - (inner.y1 - tile.y1))
     columns = (context_px - (tile.x - inner.x), context_px - (inner.x1 - tile.x1))
     if not any((*rows, *columns)):

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import math
+import time
+from typing import TYPE_CHECKING
 
-__all__ = ["in_words", "remaining_seconds"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Pace", "in_words", "remaining_seconds"]
 
 _LEAST_SHARE = 0.02
 _LEAST_SECONDS = 2.0
@@ -55,3 +60,57 @@ def in_words(seconds: float | None) -> str:
     if minutes < 60:
         return f"{minutes} min left"
     return f"{minutes // 60} h {minutes % 60:02} min left"
+
+
+class Pace:
+    """Tells how long work still takes when some of it was done before.
+
+    What was there already is skipped: it counts neither as done nor as to do.
+
+    Parameters
+    ----------
+    total : float
+        Units of work in all, skipped ones included.
+    clock : callable
+        Returns seconds.
+
+    Examples
+    --------
+    >>> times = iter([0.0, 30.0])
+    >>> pace = Pace(100, clock=lambda: next(times))
+    >>> pace.skip(60)
+    >>> pace.start()
+    >>> pace.did(10)
+    >>> pace.left
+    90.0
+    """
+
+    def __init__(self, total: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._total = total
+        self._done = 0.0
+        self._clock = clock
+        self._start: float | None = None
+
+    def start(self) -> None:
+        """Begin to measure, unless that was done before."""
+        if self._start is None:
+            self._start = self._clock()
+
+    def skip(self, amount: float) -> None:
+        """Leave out what need not be done."""
+        self._total -= amount
+
+    def did(self, amount: float) -> None:
+        """Count what was done."""
+        self._done += amount
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return 0.0 if self._start is None else self._clock() - self._start
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left; None while it is too early to tell."""
+        share = self._done / self._total if self._total > 0 else None
+        return remaining_seconds(self.elapsed, share)

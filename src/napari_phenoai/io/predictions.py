@@ -108,9 +108,12 @@ class PredictionStore:
         self,
         tile: Tile,
         classes: NDArray[np.integer[Any]],
-        uncertainty: NDArray[np.floating[Any]] | None = None,
+        uncertainty: NDArray[np.floating[Any]] | NDArray[np.uint8] | None = None,
     ) -> None:
         """Write what was predicted for `tile`; a crash leaves whole chunks.
+
+        A tile whose edges lie at multiples of 512 px, or at the border of the image, is
+        there (`has`) only when its lower levels are right, too.
 
         Parameters
         ----------
@@ -118,8 +121,9 @@ class PredictionStore:
             Where, inside the image.
         classes : ndarray of integers, shape (height, width)
             Ids of classes, 1 to 254.
-        uncertainty : ndarray of float, shape (height, width), optional
-            In [0, 1]; NaN or None where it was not computed.
+        uncertainty : ndarray of float or uint8, shape (height, width), optional
+            In [0, 1], NaN where it was not computed; or 0 to 254 for 0 to 1, and 255
+            where it was not computed. None: nowhere computed.
 
         Raises
         ------
@@ -137,10 +141,13 @@ class PredictionStore:
             self._create()
             for pyramid, values in (
                 (self._uncertainty, coded),
-                (self._classes, classes.astype(np.uint8)),
+                (self._classes, classes.astype(np.uint8, copy=False)),
             ):
-                pyramid.write(tile, values)
-                pyramid.refresh(tile)
+                if pyramid.fits(tile):
+                    pyramid.write_all(tile, values)
+                else:
+                    pyramid.write(tile, values)
+                    pyramid.refresh(tile)
 
     def has(self, tile: Tile) -> bool:
         """Tell whether every pixel of `tile` has been predicted."""
@@ -199,11 +206,15 @@ def _check_classes(tile: Tile, classes: NDArray[np.integer[Any]]) -> None:
         raise LabelError(text, hint="Give ids of classes, 1 to 254.")
 
 
-def _coded(tile: Tile, uncertainty: NDArray[np.floating[Any]] | None) -> NDArray[np.uint8]:
+def _coded(
+    tile: Tile, uncertainty: NDArray[np.floating[Any]] | NDArray[np.uint8] | None
+) -> NDArray[np.uint8]:
     if uncertainty is None:
         return np.full(tile.shape, _UNKNOWN, np.uint8)
     if uncertainty.shape != tile.shape:
         text = f"The uncertainty of tile {tile.key} has shape {uncertainty.shape}."
         raise LabelError(text, hint=f"Give one value for each pixel: {tile.shape}.")
+    if uncertainty.dtype == np.uint8:
+        return uncertainty.astype(np.uint8, copy=False)
     scaled = np.rint(np.clip(uncertainty, 0, 1) * 254)
     return np.where(np.isnan(scaled), _UNKNOWN, scaled).astype(np.uint8)

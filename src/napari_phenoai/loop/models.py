@@ -30,7 +30,12 @@ __all__ = [
 
 
 def load_predictor(
-    project: Project, model_id: str | None = None, *, device: str = "auto", precision: str = "auto"
+    project: Project,
+    model_id: str | None = None,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    engine: str = "auto",
 ) -> Predictor:
     """Load a model of the project after checking its weights.
 
@@ -44,9 +49,13 @@ def load_predictor(
         ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
     precision : str
         ``auto``, ``bf16``, ``fp16`` or ``fp32``.
+    engine : str
+        What runs a network: ``auto``, ``openvino`` (on a CPU) or ``torch``.
 
     Raises
     ------
+    InputError
+        If there is no such device, precision or engine here.
     ModelError
         If no model serves, or there is none of this id, or it is damaged.
     MissingExtraError
@@ -59,7 +68,8 @@ def load_predictor(
         hint = "Review some tiles and train one: phenoai train."
         raise ModelError(f"No model serves yet in {project.path}.", hint=hint)
     card = project.models.verify(wanted)
-    return load_model(project.models.folder(card.id), device=device, precision=precision)
+    folder = project.models.folder(card.id)
+    return load_model(folder, device=device, precision=precision, engine=engine)
 
 
 def promote(project: Project, model_id: str, author: str = "") -> RoundRecord:
@@ -154,7 +164,7 @@ def import_model(project: Project, folder: Path, author: str = "") -> RoundRecor
 
     card = read_card(folder)
     _check_classes(project.scheme, card)
-    load_model(folder, device="cpu")
+    load_model(folder, device="cpu", engine="torch")
     with project.models.stage() as staged:
         for path in folder.iterdir():
             if path.is_file():

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_phenoai.core.classifier import Classifier
 from napari_phenoai.core.context import read_with_context
-from napari_phenoai.core.geometry import Tile, cover
+from napari_phenoai.core.geometry import Tile
+from napari_phenoai.core.plan import CORE_PX, Block, plan_blocks
 from napari_phenoai.core.progress import Progress, scaled
-from napari_phenoai.core.scoring import class_map, entropy_map
+from napari_phenoai.core.remaining import Pace
 from napari_phenoai.errors import InputError
+from napari_phenoai.loop.engine import Store, predict_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,6 +29,8 @@ __all__ = [
     "CORE_PX",
     "Answer",
     "Store",
+    "areas_wanted",
+    "blocks_of",
     "predict_image",
     "predict_pieces",
     "predict_project",
@@ -33,25 +38,8 @@ __all__ = [
     "predict_tiles",
 ]
 
-CORE_PX = 512
-"""Edge of the tiles in which an image is predicted: one chunk of the store."""
-
 _BATCH_PX = 4 * CORE_PX * CORE_PX
 """Pixels without context that are handed to the predictor at a time on a GPU."""
-
-
-class Store(Protocol):
-    """Where predictions are written; `PredictionStore` is one."""
-
-    def write(
-        self, tile: Tile, classes: NDArray[np.uint8], uncertainty: NDArray[np.float32] | None
-    ) -> None:
-        """Keep what was predicted for `tile`."""
-        ...
-
-    def missing(self, tiles: Iterable[Tile]) -> list[Tile]:
-        """Return those of `tiles` that are not there whole."""
-        ...
 
 
 Answer = tuple[Tile, "NDArray[np.float32]"]
@@ -116,15 +104,19 @@ def predict_tiles(
     ImageError, DiskError
         If pixels cannot be read or predictions cannot be written.
     """
-    missing = store.missing(tiles)
-    done = len(tiles) - len(missing)
-    yield Progress(done, len(tiles), f"{done} of {len(tiles)} tiles are there")
-    for tile, probabilities in predict_pieces(source, predictor, missing):
-        classes = class_map(probabilities, predictor.card.class_ids)
-        store.write(tile, classes, entropy_map(probabilities))
-        done += 1
-        yield Progress(done, len(tiles), f"tile {tile.y}, {tile.x}")
-    return len(missing)
+    blocks = [Block(tile, (tile,)) for tile in tiles]
+    return (yield from predict_blocks(source, predictor, blocks, store))
+
+
+def blocks_of(
+    source: ImageSource, predictor: Predictor, *, image: str = "image", region: Tile | None = None
+) -> list[Block]:
+    """Return the blocks in which an image, or the part round a region, is predicted."""
+    planes, _, height, width = source.shape
+    edge = predictor.block_px if isinstance(predictor, Classifier) else (CORE_PX, CORE_PX)
+    wanted = range(planes) if region is None else (region.z,)
+    plane = (height, width)
+    return [block for z in wanted for block in plan_blocks(image, plane, edge, z=z, region=region)]
 
 
 def predict_image(
@@ -134,8 +126,11 @@ def predict_image(
     *,
     image: str = "image",
     region: Tile | None = None,
+    pace: Pace | None = None,
 ) -> Work[int]:
     """Predict all planes of an image, or the part round a region, in tiles of 512 px.
+
+    The tiles are computed in larger blocks where the model and the memory allow.
 
     Parameters
     ----------
@@ -145,19 +140,17 @@ def predict_image(
         Id of the image.
     region : Tile, optional
         Only the tiles that share a pixel with it are predicted, whole.
+    pace : Pace, optional
+        Of a larger work that this is a part of, in pixels.
 
     Returns
     -------
     int
         Number of tiles that were predicted now.
     """
-    planes, _, height, width = source.shape
     name = region.image if region else image
-    wanted = range(planes) if region is None else (region.z,)
-    tiles = [tile for z in wanted for tile in cover(name, (height, width), CORE_PX, z=z)]
-    if region is not None:
-        tiles = [tile for tile in tiles if tile.intersects(region)]
-    return (yield from predict_tiles(source, predictor, tiles, store))
+    blocks = blocks_of(source, predictor, image=name, region=region)
+    return (yield from predict_blocks(source, predictor, blocks, store, pace=pace))
 
 
 def predict_project(
@@ -168,6 +161,7 @@ def predict_project(
     regions: Sequence[Tile] = (),
     device: str = "auto",
     precision: str = "auto",
+    engine: str = "auto",
     predictor: Predictor | None = None,
 ) -> Work[int]:
     """Predict images of a project with one of its models.
@@ -183,7 +177,7 @@ def predict_project(
     regions : sequence of Tile, optional
         Only the tiles of 512 px that share a pixel with one of them; in place of
         `images`.
-    device, precision : str
+    device, precision, engine : str
         As for `load_predictor`.
     predictor : Predictor, optional
         The model when it is loaded already.
@@ -202,24 +196,47 @@ def predict_project(
     """
     from napari_phenoai.loop.models import load_predictor
 
-    wanted: list[tuple[ImageRecord, Tile | None]]
-    wanted = [(project.image(region.image), region) for region in regions]
-    if not wanted:
-        names = images or [record.id for record in project.images()]
-        wanted = [(_found(project, name), None) for name in names]
-    if not wanted:
-        hint = "Add some with phenoai add."
-        raise InputError(f"The project {project.path} has no images.", hint=hint)
+    wanted = areas_wanted(project, images, regions)
     if predictor is None:
         yield Progress(0, len(wanted), "loading the model")
-        predictor = load_predictor(project, model_id, device=device, precision=precision)
+        predictor = load_predictor(
+            project, model_id, device=device, precision=precision, engine=engine
+        )
+    where = {"device": predictor.device}
+    yield Progress(0, len(wanted), f"computing on {predictor.device}", where)
+    pace = Pace(sum(_pixels(record, region) for record, region in wanted))
     count = 0
     for number, (record, region) in enumerate(wanted):
         store = project.predictions(record.id, predictor.card.id)
         source = project.source(record.id)
-        work = predict_image(source, predictor, store, image=record.id, region=region)
+        work = predict_image(source, predictor, store, image=record.id, region=region, pace=pace)
         count += yield from scaled(_named(work, record.name), number, number + 1, len(wanted))
     return count
+
+
+def areas_wanted(
+    project: Project, images: Sequence[str] | None, regions: Sequence[Tile]
+) -> list[tuple[ImageRecord, Tile | None]]:
+    """Return the images to predict, each with the region in it, or None for all of it.
+
+    Raises
+    ------
+    InputError
+        If the project has no image, or not one of those named.
+    """
+    if regions:
+        return [(project.image(region.image), region) for region in regions]
+    names = images or [record.id for record in project.images()]
+    if not names:
+        hint = "Add some with phenoai add."
+        raise InputError(f"The project {project.path} has no images.", hint=hint)
+    return [(_found(project, name), None) for name in names]
+
+
+def _pixels(record: ImageRecord, region: Tile | None) -> int:
+    """Return how many pixels are to be predicted, near enough for the time left."""
+    planes, _, height, width = record.shape
+    return planes * height * width if region is None else region.area_px
 
 
 def _named(work: Work[int], name: str) -> Work[int]:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["due", "evaluate", "is_due", "retrain"]
 
 _EVALUATE = {"stage": "evaluate"}
+_ENGINE = "torch"
+"""For a few tiles, converting the new network would take longer than measuring it."""
 _TRAINED = 0.9
 """Share of the progress that the training itself takes."""
 
@@ -209,7 +211,9 @@ def _candidate(
 
     write_json(folder / "card.json", card)
     yield Progress(0, 1, "measuring the new model", _EVALUATE)
-    predictor = load_model(folder, device=settings.device, precision=settings.precision)
+    predictor = load_model(
+        folder, device=settings.device, precision=settings.precision, engine=_ENGINE
+    )
     return (yield from _measured(predictor, plan, "the new model"))
 
 
@@ -221,7 +225,11 @@ def _compared(
     yield Progress(0, 1, "measuring the served model", _EVALUATE)
     try:
         predictor = load_predictor(
-            project, plan.served, device=settings.device, precision=settings.precision
+            project,
+            plan.served,
+            device=settings.device,
+            precision=settings.precision,
+            engine=_ENGINE,
         )
         before = yield from _measured(predictor, plan, "the served model")
     except PhenoError as error:

@@ -12,7 +12,13 @@ from napari_phenoai.errors import DeviceMemoryError, InputError
 __all__ = ["Compute", "choose", "ran_out_of_memory", "too_large"]
 
 _PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
-_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "failed to alloc")
+_MEMORY_WORDS = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "failed to alloc",
+    "bad_alloc",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,9 @@ def trainer_for(family: str) -> Trainer:
     return UnetTrainer()
 
 
-def load_model(folder: Path, *, device: str = "auto", precision: str = "auto") -> Predictor:
+def load_model(
+    folder: Path, *, device: str = "auto", precision: str = "auto", engine: str = "auto"
+) -> Predictor:
     """Return the model in `folder`, ready to predict.
 
     Parameters
@@ -58,9 +60,13 @@ def load_model(folder: Path, *, device: str = "auto", precision: str = "auto") -
         ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
     precision : str
         ``auto``, ``bf16``, ``fp16`` or ``fp32``.
+    engine : str
+        What runs a network: ``auto``, ``openvino`` (on a CPU) or ``torch``.
 
     Raises
     ------
+    InputError
+        If there is no such device, precision or engine here.
     ModelError
         If card or weights are missing, damaged or do not fit each other.
     MissingExtraError
@@ -74,7 +80,7 @@ def load_model(folder: Path, *, device: str = "auto", precision: str = "auto") -
     _check(card.family)
     from napari_phenoai.ml.unet import load_unet
 
-    return load_unet(folder, card, device, precision)
+    return load_unet(folder, card, device, precision, engine)
 
 
 def _check(family: str) -> None:

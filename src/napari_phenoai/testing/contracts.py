@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from napari_phenoai.core.classifier import Classifier
 from napari_phenoai.core.geometry import Tile
 from napari_phenoai.core.ports import Predictor, Sample, Trainer, TrainSettings
 from napari_phenoai.core.progress import finish
 from napari_phenoai.core.records import ModelCard
+from napari_phenoai.core.scoring import class_map, entropy_map
 from napari_phenoai.errors import InputError, ModelError
 
 if TYPE_CHECKING:
@@ -29,7 +31,13 @@ if TYPE_CHECKING:
     from napari_phenoai.core.progress import Progress
     from napari_phenoai.core.records import Role
 
-__all__ = ["PredictorContract", "TrainerContract", "blob_samples", "draft_card"]
+__all__ = [
+    "ClassifierContract",
+    "PredictorContract",
+    "TrainerContract",
+    "blob_samples",
+    "draft_card",
+]
 
 
 def blob_samples(
@@ -148,6 +156,47 @@ class PredictorContract:
 
     def test_it_says_where_it_computes(self, predictor: Predictor) -> None:
         assert predictor.device
+
+
+class ClassifierContract(PredictorContract):
+    """Like `PredictorContract`, for a ``predictor`` that is a `Classifier`, too."""
+
+    @pytest.fixture
+    def classifier(self, predictor: Predictor) -> Classifier:
+        assert isinstance(predictor, Classifier)
+        return predictor
+
+    @pytest.mark.parametrize("size", [(32, 32), (33, 47), (1, 1), (5, 130)])
+    def test_classes_and_uncertainty_are_those_of_the_probabilities(
+        self, classifier: Classifier, size: tuple[int, int]
+    ) -> None:
+        pixels = self.pixels(classifier, 2, size)
+        classes, uncertainty = classifier.classify(pixels)
+        assert classes.shape == uncertainty.shape == (2, *size)
+        assert classes.dtype == uncertainty.dtype == np.uint8
+        for number, chances in enumerate(classifier.predict(pixels)):
+            best = np.sort(chances, axis=0)
+            clear = best[-1] - best[-2] > 1e-3
+            expected = class_map(chances, classifier.card.class_ids)
+            np.testing.assert_array_equal(classes[number][clear], expected[clear])
+            np.testing.assert_allclose(uncertainty[number], 254 * entropy_map(chances), atol=1.5)
+
+    def test_the_margin_is_left_out(self, classifier: Classifier) -> None:
+        pixels = self.pixels(classifier, 2, (64, 48))
+        for margin_px in (0, 8):
+            inner = slice(margin_px, 64 - margin_px), slice(margin_px, 48 - margin_px)
+            whole = classifier.classify(pixels)
+            for found, expected in zip(classifier.classify(pixels, margin_px), whole, strict=True):
+                np.testing.assert_array_equal(found, expected[:, *inner])
+
+    def test_its_blocks_are_whole_chunks(self, classifier: Classifier) -> None:
+        assert min(classifier.block_px) >= 512
+        assert all(edge % 512 == 0 for edge in classifier.block_px)
+
+    def test_other_channels_are_refused_here_too(self, classifier: Classifier) -> None:
+        channels = classifier.card.channels + 1
+        with pytest.raises(ModelError, match=f"has {channels}"):
+            classifier.classify(np.zeros((1, channels, 32, 32), np.uint8))
 
 
 class TrainerContract:
