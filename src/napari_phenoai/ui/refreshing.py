@@ -40,11 +40,16 @@ class Refresher(QObject):
         self._timer.timeout.connect(self._refresh)
 
     def watch(self, pyramid: PatientPyramid, layer: Layer) -> None:
-        """Refresh `layer` from now on when `pyramid` has news; end what it watched before."""
+        """Refresh `layer` from now on when `pyramid` has news; end what it watched before.
+
+        Blocks that arrived before anybody listened are drawn at the next beat.
+        """
         self.forget(layer)
         self._watched[id(layer)] = (pyramid, layer)
         if id(pyramid) not in self._links:
             self._links[id(pyramid)] = hear_from_thread(pyramid.arrived, self._hear)
+        if not pyramid.pending:
+            self.soon(layer)
 
     def forget(self, layer: Layer) -> None:
         """Stop watching for `layer`."""
@@ -75,6 +80,10 @@ class Refresher(QObject):
     def _refresh(self) -> None:
         dirty, self._dirty = self._dirty, set()
         for key in dirty:
-            _, layer = self._watched.get(key, (None, None))
-            if layer is not None and layer.visible:
+            pyramid, layer = self._watched.get(key, (None, None))
+            if pyramid is None or layer is None or not layer.visible:
+                continue
+            if len(pyramid.shapes) == 1:  # napari keeps the pixels of an only level
+                layer.data = type(layer.data)(list(layer.data))
+            else:
                 layer.refresh(extent=False)
