@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = [
+    "AnswerError",
+    "CertificateError",
     "DeviceMemoryError",
     "DiskError",
+    "EndpointError",
+    "FieldsError",
     "ImageError",
     "InputError",
     "JobError",
     "LabelError",
     "LockedError",
+    "LostAnswerError",
     "MissingExtraError",
     "ModelError",
     "NewerFormatError",
+    "NoAnswerError",
     "PhenoError",
     "ProjectError",
+    "RefusedError",
+    "ServerFailedError",
+    "SignInError",
+    "UnreachableError",
 ]
 
 
@@ -87,3 +102,76 @@ class JobError(PhenoError):
 
 class MissingExtraError(PhenoError, ImportError):
     """An optional package is needed that is not installed."""
+
+
+class EndpointError(PhenoError):
+    """A server cannot be used, or said no."""
+
+
+class UnreachableError(EndpointError):
+    """No connection to the server: it is down, unknown, or this machine is offline."""
+
+
+class CertificateError(EndpointError):
+    """The server's certificate is not trusted, or the address has the wrong scheme."""
+
+
+class SignInError(EndpointError):
+    """The server wants another login, or a login must not be sent there."""
+
+
+class RefusedError(EndpointError):
+    """The server understood the request and will not do it."""
+
+
+class FieldsError(RefusedError):
+    """Values of a form are wrong.
+
+    Parameters
+    ----------
+    what, hint : str
+        As for `PhenoError`.
+    fields : mapping of str to tuple of str
+        For each field, what is wrong with it, as plain text.
+    """
+
+    def __init__(
+        self, what: str, *, hint: str, fields: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
+        super().__init__(what, hint=hint)
+        self.fields = dict(fields or {})
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.what, self.hint), {"fields": self.fields}
+
+
+class ServerFailedError(EndpointError):
+    """The server, or the model on it, failed while it worked."""
+
+
+class NoAnswerError(EndpointError):
+    """The server was reached and did not answer in time.
+
+    Parameters
+    ----------
+    what, hint : str
+        As for `PhenoError`.
+    diagnosis : str
+        ``busy``, ``slow``, ``stuck``, ``frozen``, ``down``, or ``silent`` where nobody
+        looked for the cause.
+    """
+
+    def __init__(self, what: str, *, hint: str, diagnosis: str = "silent") -> None:
+        super().__init__(what, hint=hint)
+        self.diagnosis = diagnosis
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.what, self.hint), {"diagnosis": self.diagnosis}
+
+
+class LostAnswerError(EndpointError):
+    """The connection broke after the request was sent: nobody knows whether it was done."""
+
+
+class AnswerError(EndpointError):
+    """An answer came that cannot be used: cut off, too large, or not what was asked."""

@@ -209,7 +209,7 @@ class ModelCard(Record):
 
     format: Literal[1] = 1
     id: str
-    family: Literal["forest", "unet"]
+    family: Literal["forest", "unet", "remote"]
     encoder: str | None = None
     channels: int = Field(gt=0)
     dtype: str

@@ -147,7 +147,7 @@ class ForegroundRandom:
         name = self.names.get(number, f"class {number}")
         words = "rarely seen class" if number in rare else "shows"
         sign = ": " if number in rare else " "
-        return Choice(tile, share, f"{words}{sign}{name}, about {_percent(share)} of the tile")
+        return Choice(tile, share, f"{words}{sign}{name}, {_percent(share)} of the tile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,4 +289,4 @@ def _stats(candidate: Candidate, name: str) -> TileStats:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.01 else "less than 1 %"
+    return f"about {100 * share:.0f} %" if share >= 0.01 else "less than 1 %"
