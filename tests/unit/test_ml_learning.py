@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 torch = pytest.importorskip("torch")
 
-from napari_phenoai.ml.augment import blurred, photometric, random_matrix, warped  # noqa: E402
+from napari_phenoai.ml.augment import blurred, photometric, random_matrix, shaded, warped  # noqa: E402
 from napari_phenoai.ml.crops import CropSampler  # noqa: E402
 from napari_phenoai.ml.loss import MaskedLoss  # noqa: E402
 from napari_phenoai.ml.training import rate_factor  # noqa: E402
@@ -98,6 +98,32 @@ def test_light_and_colour_change_any_number_of_channels(channels: int) -> None:
     assert (changed - batch).abs().amax(dim=(1, 2, 3)).median() > 0.01
 
 
+@pytest.mark.parametrize("channels", [1, 3, 7])
+def test_shadows_take_light_from_a_part_of_some_pieces(channels: int) -> None:
+    rng = np.random.default_rng(0)
+    black = [-1.5] * channels
+    batch = torch.rand(64, channels, 48, 48) - 1.0
+    changed = shaded(batch.clone(), rng, Recipe(shadows=0.5, shadow_depth=0.5), black)
+    light = (changed + 1.5) / (batch + 1.5)
+    darkened = (light.amin(dim=(1, 2, 3)) < 0.97).float().mean()
+    assert 0.3 < darkened < 0.7
+    assert 0.3 < light.min() < 0.8
+    assert light.max() <= 1 + 1e-5
+    assert (light.amax(dim=(1, 2, 3)) - light.amin(dim=(1, 2, 3)) > 0.05).sum() > 10
+
+
+def test_without_shadows_nothing_changes() -> None:
+    batch = torch.rand(8, 3, 32, 32)
+    rng = np.random.default_rng(0)
+    assert torch.equal(shaded(batch.clone(), rng, Recipe(shadows=0.0), [0.0] * 3), batch)
+
+
+def test_black_is_no_light() -> None:
+    measured = statistics([np.full((2, 4, 4), 5, np.uint8) * np.arange(4, dtype=np.uint8)])
+    nothing = measured.normalised(np.zeros((2, 1, 1), np.uint8))
+    np.testing.assert_allclose(nothing[:, 0, 0], measured.black, rtol=1e-6)
+
+
 def test_blur_keeps_the_mean_of_a_constant() -> None:
     np.testing.assert_allclose(blurred(torch.full((2, 9, 9), 3.0), 1.0), 3.0, rtol=1e-5)
 
@@ -116,7 +142,7 @@ def sampler(recipe: Recipe, seed: int = 0) -> CropSampler:
 
 
 def test_a_rare_class_is_in_many_crops() -> None:
-    recipe = replace(Recipe(), crop_px=64, batch=64)
+    recipe = replace(Recipe(), crop_px=64, batch=64, class_crops=0.5)
     target = sampler(recipe).draw().target
     assert (target == 1).any(dim=2).any(dim=1).float().mean() > 0.2
     plain = sampler(replace(recipe, class_crops=0.0)).draw().target
@@ -124,7 +150,7 @@ def test_a_rare_class_is_in_many_crops() -> None:
 
 
 def test_weights_take_back_what_the_crops_show_too_often() -> None:
-    recipe = replace(Recipe(), crop_px=64, batch=8)
+    recipe = replace(Recipe(), crop_px=64, batch=8, class_crops=0.5)
     crops = sampler(recipe)
     labelled, drawn = crops.pixels.sum(axis=0), crops.census()
     assert drawn[1] / drawn.sum() > 3 * labelled[1] / labelled.sum()

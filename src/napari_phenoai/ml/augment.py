@@ -9,9 +9,11 @@ import torch
 from torch.nn import functional
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_phenoai.ml.recipe import Recipe
 
-__all__ = ["blurred", "photometric", "random_matrix", "warped"]
+__all__ = ["blurred", "photometric", "random_matrix", "shaded", "warped"]
 
 
 def random_matrix(rng: np.random.Generator, recipe: Recipe) -> np.ndarray:
@@ -78,6 +80,47 @@ def photometric(batch: torch.Tensor, rng: np.random.Generator, recipe: Recipe) -
     if batch.shape[1] > 1:
         batch = _mixed(batch, rng, recipe)
     return _degraded(batch, rng, recipe)
+
+
+def shaded(
+    batch: torch.Tensor, rng: np.random.Generator, recipe: Recipe, black: Sequence[float]
+) -> torch.Tensor:
+    """Return `batch` ``(n, c, y, x)`` with shadows cast on some pieces.
+
+    With a chance of ``recipe.shadows`` a region of random shape, with an edge
+    between sharp and very soft, loses a share of its light, up to
+    ``recipe.shadow_depth``, nearly the same share in all channels.
+
+    Parameters
+    ----------
+    batch : Tensor of float32, shape (n, c, y, x)
+        Normalised pixels.
+    rng, recipe
+        Chance and numbers.
+    black : sequence of float, length c
+        The normalised value of no light, per channel.
+    """
+    count, channels, height, width = batch.shape
+    on = rng.random(count) < recipe.shadows
+    if not on.any():
+        return batch
+    places = np.flatnonzero(on)
+    fields = [_field(rng, (height, width)) for _ in places]
+    depth = rng.uniform(0.1, recipe.shadow_depth, (len(places), 1, 1, 1))
+    tint = np.exp(0.1 * rng.standard_normal((len(places), channels, 1, 1)))
+    light = 1 - _tensor((depth * tint).clip(0, 0.95), batch) * torch.stack(fields).to(batch.device)
+    zero = _tensor(np.asarray(black)[None, :, None, None], batch)
+    batch[places] = (batch[places] - zero) * light + zero
+    return batch
+
+
+def _field(rng: np.random.Generator, shape: tuple[int, int]) -> torch.Tensor:
+    """Return where a shadow lies, ``(1, y, x)`` between 0 and 1: a blob of smooth noise."""
+    cells = int(rng.integers(2, 7))
+    noise = torch.from_numpy(rng.standard_normal((1, 1, cells, cells)).astype(np.float32))
+    smooth = functional.interpolate(noise, shape, mode="bicubic", align_corners=True)[0]
+    sharpness = float(np.exp(rng.uniform(0.5, 3.5)))
+    return torch.sigmoid(sharpness * (smooth - float(rng.uniform(-0.5, 1.0))))
 
 
 def _tensor(values: np.ndarray, like: torch.Tensor) -> torch.Tensor:

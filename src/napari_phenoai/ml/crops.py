@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_phenoai.ml.augment import photometric, random_matrix, warped
+from napari_phenoai.ml.augment import photometric, random_matrix, shaded, warped
 from napari_phenoai.ml.targets import class_pixels
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class CropSampler:
         count = self._recipe.batch
         crops = [self._crop() for _ in range(count)]
         pixels = torch.stack([crop[0] for crop in crops]).to(self._device)
+        pixels = shaded(pixels, self._rng, self._recipe, self._statistics.black)
         pixels = photometric(pixels, self._rng, self._recipe)
         return Batch(
             pixels.contiguous(memory_format=torch.channels_last),

@@ -22,6 +22,11 @@ class Statistics:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    @property
+    def black(self) -> tuple[float, ...]:
+        """The normalised value of 0, which is no light, per channel."""
+        return tuple(-mean / std for mean, std in zip(self.mean, self.std, strict=True))
+
     def normalised(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
         """Return ``(..., c, y, x)`` pixels with mean 0 and deviation 1 per channel."""
         shape = (-1, 1, 1)

@@ -147,9 +147,7 @@ class Training:
                 group["lr"] = rate * group["share"]
             losses.append((yield from self._step(optimiser, scaler)))
             self.step += 1
-            _follow(
-                average, self.network, min(recipe.ema_decay, (1 + self.step) / (10 + self.step))
-            )
+            _follow(average, self.network, self.step / (self.step + recipe.averaging))
             share = (time.monotonic() - begin) / (60 * recipe.minutes)
             self.done = min(1.0, max(self.step / recipe.steps, share))
             data = {"stage": "train", "epoch": epoch, "step": self.step, "loss": losses[-1]}

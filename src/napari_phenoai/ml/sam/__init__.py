@@ -1,0 +1,1 @@
+"""segment-anything: outlines from clicks, boxes, or of everything in a tile."""
