@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from napari_phenoai.errors import ImageError, InputError, LabelError
-from napari_phenoai.io.pairs import class_coding, paired_folder, read_mask
+from napari_phenoai.io.pairs import Coding, class_coding, paired_folder, read_mask
 
 SHAPE = (20, 30)
 
@@ -36,7 +36,8 @@ def _mask(*values: int, dtype: str = "uint8") -> np.ndarray:
 def _read(folder: Path, **options: object) -> np.ndarray:
     found = paired_folder(folder / "images", folder / "masks")
     coding = class_coding(found, **options)  # type: ignore[arg-type]
-    return read_mask(found.pairs[0].mask, coding, SHAPE)
+    (plane,) = read_mask(found.pairs[0].mask, coding, SHAPE)
+    return np.asarray(plane)
 
 
 @pytest.mark.parametrize("ending", [".png", "_mask.png", "_label.tif", ".tif"])
@@ -138,3 +139,15 @@ def test_a_value_without_a_class_and_a_wrong_number_of_names_are_refused(tmp_pat
     (tmp_path / "dataset.json").write_text("{")
     with pytest.raises(InputError, match=r"dataset\.json cannot be read"):
         _read(tmp_path)
+
+
+def test_a_stack_has_a_mask_of_as_many_planes(tmp_path: Path) -> None:
+    coding = Coding(("soil", "plant"), {0: 1, 1: 2})
+    path = tmp_path / "stack.tif"
+    values = np.arange(4)[:, None, None] % 2 * np.ones(SHAPE, int)
+    tifffile.imwrite(path, values.astype(np.uint8), photometric="minisblack")
+    np.testing.assert_array_equal(read_mask(path, coding, SHAPE, planes=4), values + 1)
+    with pytest.raises(LabelError, match=r"4 x 20 x 30 px, its image 5 x 20 x 30 px"):
+        read_mask(path, coding, SHAPE, planes=5)
+    with pytest.raises(LabelError, match=r"shape \(4, 20, 30\)"):
+        read_mask(path, coding, SHAPE)

@@ -50,7 +50,8 @@ class ModelStore:
     """Models in the folder ``models`` of a project, one folder each.
 
     A folder holds ``card.json``, ``weights.safetensors`` and whatever else the
-    training left there. It appears whole or not at all.
+    training left there. It appears whole or not at all. A model on a server (family
+    ``remote``) has a card only, which says whose predictions are whose.
 
     Parameters
     ----------
@@ -153,10 +154,13 @@ class ModelStore:
         target = self.root / card.id
         self._check_new(card.id, target)
         weights = folder / WEIGHTS
-        if not weights.is_file():
+        if card.family == "remote":
+            card = card.but(weights_sha256="")
+        elif weights.is_file():
+            card = card.but(weights_sha256=sha256_file(weights))
+        else:
             hint = "Train again; if this happens again, report it with the log of the training."
             raise ModelError(f"The training left no weights ({weights}).", hint=hint)
-        card = card.but(weights_sha256=sha256_file(weights))
         write_json(folder / CARD, card)
         with disk_errors(target):
             _flush(folder)
@@ -173,6 +177,8 @@ class ModelStore:
             If there is no such model, or its weights are missing or were changed.
         """
         card = self.card(model_id)
+        if card.family == "remote":
+            return card
         path = self.root / card.id / WEIGHTS
         hint = "Copy that model again from the place that it comes from, or use another one."
         if not path.is_file():

@@ -143,8 +143,10 @@ def class_coding(
     return _checked(Coding(tuple(names), table), count)
 
 
-def read_mask(path: Path, coding: Coding, shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Read a mask as class values 1..K, 0 where unknown.
+def read_mask(
+    path: Path, coding: Coding, shape: tuple[int, int], planes: int = 1
+) -> NDArray[np.uint8]:
+    """Read a mask as class values 1..K, 0 where unknown, shape (planes, y, x).
 
     Parameters
     ----------
@@ -154,6 +156,8 @@ def read_mask(path: Path, coding: Coding, shape: tuple[int, int]) -> NDArray[np.
         What the values mean.
     shape : tuple of int
         Rows and columns of its image.
+    planes : int
+        Number of planes of its image.
 
     Raises
     ------
@@ -162,9 +166,11 @@ def read_mask(path: Path, coding: Coding, shape: tuple[int, int]) -> NDArray[np.
     ImageError
         If it cannot be read.
     """
-    values = read_values(path)
-    if values.shape != shape:
-        what = f"The mask {path} has {_size(values.shape)} px, its image {_size(shape)} px."
+    values = read_values(path, stack=planes > 1)
+    values = values.reshape(-1, *values.shape[-2:])
+    if values.shape != (planes, *shape):
+        own, other = (_size(size[size[0] == 1 :]) for size in (values.shape, (planes, *shape)))
+        what = f"The mask {path} has {own} px, its image {other} px."
         raise LabelError(what, hint="Give each image a mask of its own size.")
     if coding.binary:
         return (1 + (values > 0)).astype(np.uint8)
@@ -226,12 +232,19 @@ def _class_values(about: Mapping[str, Any]) -> tuple[dict[int, str] | None, bool
 def _values(pairs: Iterable[Pair]) -> set[int]:
     found: set[int] = set()
     for pair in pairs:
-        found.update(np.unique(read_values(pair.mask)).tolist())
+        found.update(np.unique(read_values(pair.mask, stack=True)).tolist())
     return found
 
 
-def read_values(path: Path) -> NDArray[np.integer[Any]]:
-    """Return the whole numbers of a mask file, shape (y, x).
+def read_values(path: Path, *, stack: bool = False) -> NDArray[np.integer[Any]]:
+    """Return the whole numbers of a mask file, shape (y, x), or (z, y, x) for a stack.
+
+    Parameters
+    ----------
+    path : Path
+        TIFF, PNG or another picture.
+    stack : bool
+        Whether several planes are allowed.
 
     Raises
     ------
@@ -246,7 +259,8 @@ def read_values(path: Path) -> NDArray[np.integer[Any]]:
         hint = "Save it again as a PNG or TIFF with one channel."
         raise ImageError(f"The mask {path} cannot be read: {error}.", hint=hint) from error
     values = _grey(values)
-    if values.ndim != 2 or values.dtype.kind not in "uib":
+    coloured = values.ndim == 3 and values.shape[2] in (3, 4)
+    if values.ndim not in ((2, 3) if stack else (2,)) or coloured or values.dtype.kind not in "uib":
         what = f"The mask {path} has shape {values.shape} and type {values.dtype}."
         raise LabelError(what, hint="Save it with one channel of whole numbers, not as colours.")
     return values.astype(np.int64) if values.dtype.kind != "u" else values
