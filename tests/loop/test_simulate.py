@@ -7,9 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
+from napari_phenoai.core.geometry import Tile
 from napari_phenoai.core.progress import finish
 from napari_phenoai.errors import InputError
+from napari_phenoai.io.images import open_image
 from napari_phenoai.io.pairs import Pair, PairedFolder
 from napari_phenoai.io.project import Project
 from napari_phenoai.loop.material import prepare, split_pairs
@@ -138,9 +142,56 @@ def test_no_group_is_on_both_sides_and_a_quarter_tests(seed: int) -> None:
     assert not {pair.group for pair in train} & {pair.group for pair in test}
 
 
-def test_one_image_alone_cannot_be_split() -> None:
+def test_one_group_alone_cannot_be_split() -> None:
     with pytest.raises(InputError, match="test images"):
-        split_pairs(_folder([("all", None)]), 0)
+        split_pairs(_folder([("all", "plot"), ("all", "plot")]), 0)
+
+
+def test_an_only_image_is_cut_in_two_with_a_gap(tmp_path: Path) -> None:
+    write_scenes(tmp_path, 1, size=(512, 192))
+    images, masks = tmp_path / "images", tmp_path / "masks"
+    material = finish(prepare(images, masks, tmp_path / "work", seed=1))
+    (train,), (test,) = material.train, material.test
+    assert train.shape == (336, 192)
+    assert test.shape == (112, 192)
+    pixels = open_image(next(images.iterdir())).read(Tile("", 0, 0, 512, 192))
+    parts = [open_image(item.image).read(Tile("", 0, 0, *item.shape)) for item in (train, test)]
+    ends = [np.flatnonzero((pixels == part[:, :1]).all(axis=(0, 2))) for part in parts]
+    assert sorted(int(end[0]) for end in ends) in ([0, 176], [0, 400])
+    with Image.open(next(masks.iterdir())) as mask:
+        whole = 1 + np.asarray(mask)
+    start = int(ends[1][0])
+    np.testing.assert_array_equal(test.read_truth(), whole[start : start + 112])
+
+
+def test_a_stack_is_cut_between_its_planes_and_tested_on_whole_planes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    truth = np.zeros((10, 160, 160), np.uint8)
+    for plane in range(10):
+        truth[plane, 20 + 5 * plane : 90 + 5 * plane, 30:120] = 1
+    pixels = (60 + 120 * truth + rng.normal(0, 5, truth.shape)).astype(np.uint8)
+    for name, values in (("images", pixels), ("masks", truth)):
+        (tmp_path / name).mkdir()
+        tifffile.imwrite(
+            tmp_path / name / "stack.tif", values, ome=name == "images",
+            photometric="minisblack", metadata={"axes": "ZYX"},
+        )  # fmt: skip
+    material = finish(prepare(tmp_path / "images", tmp_path / "masks", tmp_path / "a"))
+    (train,), (test,) = material.train, material.test
+    assert (len(train.truths), len(test.truths)) == (7, 2)
+    first = int(train.read_truth(0)[:, 60].argmax()), int(test.read_truth(0)[:, 60].argmax())
+    assert first in ((20, 60), (35, 20))
+    half = finish(prepare(tmp_path / "images", tmp_path / "masks", tmp_path / "b", scale=0.5))
+    assert open_image(half.train[0].image).shape == (7, 1, 80, 80)
+    result = finish(simulate(tmp_path / "images", tmp_path / "masks", **OPTIONS))  # type: ignore[arg-type]
+    assert result.rounds[-1].dice is not None
+    assert result.rounds[-1].dice > 0.9
+
+
+def test_a_tiny_only_image_cannot_be_cut(tmp_path: Path) -> None:
+    write_scenes(tmp_path, 1, size=(128, 128))
+    with pytest.raises(InputError, match="too small to be cut in two"):
+        finish(prepare(tmp_path / "images", tmp_path / "masks", tmp_path / "work"))
 
 
 def test_impossible_plans_are_refused(data: Path, tmp_path: Path) -> None:

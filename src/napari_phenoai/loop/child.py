@@ -28,13 +28,14 @@ from napari_phenoai.core.progress import finish
 from napari_phenoai.errors import InputError, PhenoError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import FrameType
 
-    from napari_phenoai.core.progress import Progress
+    from napari_phenoai.core.progress import Progress, Work
+    from napari_phenoai.core.records import Record
 
-__all__ = ["command", "main"]
+__all__ = ["command", "main", "settings_of", "told"]
 
 _WATCH = "PHENOAI_WATCH_STDIN"
 _NICE = 10
@@ -63,18 +64,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--parent", default=None)
     parser.add_argument("--author", default="")
     options = parser.parse_args(argv)
+    return told(lambda: _training(options))
+
+
+def told(start: Callable[[], Work[Record]]) -> int:
+    """Do the work that `start` returns and tell of it on the standard output.
+
+    Returns
+    -------
+    int
+        The exit status: 0 when there is a result.
+    """
     with _own_output() as out:
         _obey_signals()
         if os.environ.get(_WATCH):
             _watch_parent()
         _be_nice()
-        return _train(options, out)
+        return _done(start, out)
 
 
-def _train(options: argparse.Namespace, out: IO[str]) -> int:
+def _training(options: argparse.Namespace) -> Work[Record]:
     from napari_phenoai.io.project import Project
     from napari_phenoai.loop.retrain import retrain
 
+    settings = settings_of(options.settings)
+    with Project.open(options.project) as project:
+        return (yield from retrain(project, settings, parent=options.parent, author=options.author))
+
+
+def _done(start: Callable[[], Work[Record]], out: IO[str]) -> int:
     def tell(progress: Progress) -> None:
         _say(
             out,
@@ -86,10 +104,7 @@ def _train(options: argparse.Namespace, out: IO[str]) -> int:
         )
 
     try:
-        settings = _settings(options.settings)
-        with Project.open(options.project) as project:
-            work = retrain(project, settings, parent=options.parent, author=options.author)
-            record = finish(work, tell)
+        record = finish(start(), tell)
         _say(out, kind="result", result=record.model_dump(mode="json"))
     except PhenoError as error:
         _say(out, kind="error", what=error.what, hint=error.hint)
@@ -103,7 +118,14 @@ def _train(options: argparse.Namespace, out: IO[str]) -> int:
     return 0
 
 
-def _settings(text: str) -> TrainSettings:
+def settings_of(text: str) -> TrainSettings:
+    """Return the settings of a training that `text` holds as a JSON object.
+
+    Raises
+    ------
+    InputError
+        If it holds something else.
+    """
     hint = 'Give a JSON object such as {"family": "forest"}.'
     try:
         told = json.loads(text)

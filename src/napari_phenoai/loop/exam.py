@@ -32,7 +32,8 @@ class Marks:
     """Agreement with the truth, pooled over all pixels of all test images.
 
     ``dice`` and ``iou`` are means over the foreground classes that occur, None
-    when none does; ``predicted`` are the class maps of the images asked for.
+    when none does; ``predicted`` are the class maps of the images asked for, of stacks
+    that of the first plane.
     """
 
     dice: float | None
@@ -65,10 +66,11 @@ class Exam:
         pooled = np.zeros((len(ids), len(ids)), np.int64)
         kept: dict[int, NDArray[np.uint8]] = {}
         for number, item in enumerate(self.items):
-            predicted = _predicted(predictor, item)
-            pooled += confusion(item.read_truth(), predicted, ids)
-            if number in self.keep:
-                kept[number] = predicted
+            for plane in range(len(item.truths)):
+                predicted = _predicted(predictor, item, plane)
+                pooled += confusion(item.read_truth(plane), predicted, ids)
+                if number in self.keep and plane == 0:
+                    kept[number] = predicted
             yield Progress(number + 1, len(self.items), f"testing {item.image.name}")
         return self._marks(pooled, kept)
 
@@ -84,11 +86,11 @@ class Exam:
         )
 
 
-def _predicted(predictor: Predictor, item: Item) -> NDArray[np.uint8]:
+def _predicted(predictor: Predictor, item: Item, plane: int) -> NDArray[np.uint8]:
     source = open_image(item.image)
     shape = source.shape[2:]
     classes = np.zeros(shape, np.uint8)
-    tiles = list(cover(item.image.stem, shape, CORE_PX))
+    tiles = list(cover(item.image.stem, shape, CORE_PX, z=plane))
     for tile, probabilities in predict_pieces(source, predictor, tiles):
         classes[tile.slices] = class_map(probabilities, predictor.card.class_ids)
     return classes

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_phenoai.core.geometry import Tile
 from napari_phenoai.core.progress import Progress
-from napari_phenoai.errors import ImageError, InputError
+from napari_phenoai.errors import InputError
 from napari_phenoai.io.images import open_image
 from napari_phenoai.io.pairs import (
     Coding,
@@ -20,12 +20,14 @@ from napari_phenoai.io.pairs import (
     paired_folder,
     read_mask,
 )
+from napari_phenoai.loop.cutting import Part, halves, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
+    from napari_phenoai.core.ports import ImageSource
     from napari_phenoai.core.progress import Work
 
 __all__ = ["TEST_SHARE", "Item", "Material", "prepare", "split_pairs"]
@@ -36,18 +38,22 @@ TEST_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Item:
-    """One image as the simulation uses it, its truth (class values as a PNG), rows and columns."""
+    """One image as the simulation uses it.
+
+    ``truths`` are the class values of its planes, one PNG each; ``shape`` is rows and
+    columns.
+    """
 
     image: Path
-    truth: Path
+    truths: tuple[Path, ...]
     group: str | None
     shape: tuple[int, int]
 
-    def read_truth(self) -> NDArray[np.uint8]:
-        """Return the true classes 1..K, 0 where unknown."""
+    def read_truth(self, plane: int = 0) -> NDArray[np.uint8]:
+        """Return the true classes 1..K of a plane, 0 where unknown."""
         from PIL import Image
 
-        with Image.open(self.truth) as image:
+        with Image.open(self.truths[plane]) as image:
             return np.asarray(image)
 
 
@@ -84,7 +90,8 @@ def prepare(
     test : tuple of Path, optional
         Folders with images and masks to test on. Without them, the pairs that
         ``dataset.json`` gives to another split than ``train``, and without such,
-        a quarter of the groups or images, drawn by `seed`.
+        a quarter of the groups or images, drawn by `seed`. An only image is cut in
+        two, see `napari_phenoai.loop.cutting`.
     classes : sequence of str, optional
         Names of the classes, the background first.
     scale : float
@@ -103,18 +110,37 @@ def prepare(
         raise InputError(f"A scale of {scale} is impossible.", hint="Use 0.01 to 4, as in 0.5.")
     folder = paired_folder(images, masks)
     coding = class_coding(folder, classes, binary=binarise)
-    if test is None:
-        train, other = split_pairs(folder, seed)
-    else:
-        train, other = folder.pairs, paired_folder(*test).pairs
-    items: list[Item] = []
-    for number, pair in enumerate((*train, *other)):
-        role = "train" if number < len(train) else "test"
-        items.append(_prepared(pair, coding, workdir / role, scale))
-        yield Progress(number + 1, len(train) + len(other), f"reading {pair.image.name}")
+    jobs = _shared_out(folder, test, seed)
+    items: dict[str, list[Item]] = {"train": [], "test": []}
+    for number, job in enumerate(jobs):
+        items[job.role].append(_prepared(job, coding, workdir / job.role, scale))
+        yield Progress(number + 1, len(jobs), f"reading {job.pair.image.name}")
     pixel_um = None if folder.pixel_um is None else folder.pixel_um / scale
-    count = len(train)
-    return Material(folder.name, coding.names, tuple(items[:count]), tuple(items[count:]), pixel_um)
+    return Material(
+        folder.name, coding.names, tuple(items["train"]), tuple(items["test"]), pixel_um
+    )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A pair, what it is for, and which part of it; None for all."""
+
+    pair: Pair
+    role: str
+    part: Part | None = None
+
+
+def _shared_out(folder: PairedFolder, test: tuple[Path, Path] | None, seed: int) -> list[_Job]:
+    if test is not None:
+        train, other = folder.pairs, paired_folder(*test).pairs
+    elif len(folder.pairs) == 1:
+        (pair,) = folder.pairs
+        planes, _, rows, columns = open_image(pair.image).shape
+        parts = halves((planes, rows, columns), TEST_SHARE, seed, pair.image)
+        return [_Job(pair, role, part) for role, part in zip(("train", "test"), parts, strict=True)]
+    else:
+        train, other = split_pairs(folder, seed)
+    return [_Job(pair, "train") for pair in train] + [_Job(pair, "test") for pair in other]
 
 
 def split_pairs(folder: PairedFolder, seed: int) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
@@ -131,7 +157,7 @@ def split_pairs(folder: PairedFolder, seed: int) -> tuple[tuple[Pair, ...], tupl
     else:
         groups = sorted({_group(pair) for pair in folder.pairs})
         if len(groups) < 2:
-            what = f"{folder.pairs[0].image.parent} has only one image or group."
+            what = f"{folder.pairs[0].image.parent} has only one group of images."
             raise InputError(what, hint="Give test images and masks of their own.")
         order = np.random.default_rng(seed).permutation(len(groups))
         count = max(1, round(TEST_SHARE * len(groups)))
@@ -145,39 +171,62 @@ def _group(pair: Pair) -> str:
     return pair.image.stem if pair.group is None else f"group {pair.group}"
 
 
-def _prepared(pair: Pair, coding: Coding, folder: Path, scale: float) -> Item:
-    from PIL import Image
-
-    source = open_image(pair.image)
+def _prepared(job: _Job, coding: Coding, folder: Path, scale: float) -> Item:
+    source = open_image(job.pair.image)
     planes, _, rows, columns = source.shape
-    if planes != 1:
-        what = f"{pair.image} has {planes} planes."
-        raise ImageError(what, hint="A simulation takes flat images; save the planes apart.")
-    truth = read_mask(pair.mask, coding, (rows, columns))
-    image = pair.image
+    part = job.part or whole((planes, rows, columns))
+    truth = read_mask(job.pair.mask, coding, (rows, columns), planes)
+    truth = truth[tuple(slice(*span) for span in (part.planes, part.rows, part.columns))]
+    shape = part.shape[1:]
+    image, stem = job.pair.image, job.pair.image.stem
     folder.mkdir(parents=True, exist_ok=True)
     if scale != 1:
-        shape = max(1, round(rows * scale)), max(1, round(columns * scale))
-        pixels = source.read(Tile("", 0, 0, rows, columns))
-        image = _write_scaled(folder / f"{pair.image.stem}.tif", pixels, shape)
-        truth = _scaled_truth(truth, shape)
-    path = folder / f"{pair.image.stem}.truth.png"
-    Image.fromarray(truth).save(path)
-    return Item(image, path, pair.group, truth.shape[:2])
+        shape = max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+        truth = np.stack([_scaled_truth(plane, shape) for plane in truth])
+    if scale != 1 or job.part is not None:
+        image = folder / f"{stem}.tif"
+        _write(image, (_pixels(source, part, z, shape) for z in range(*part.planes)), len(truth))
+    return Item(image, _write_truths(folder, stem, truth), job.pair.group, shape)
 
 
-def _write_scaled(path: Path, pixels: NDArray[Any], shape: tuple[int, int]) -> Path:
-    import tifffile
+def _write_truths(folder: Path, stem: str, truth: NDArray[np.uint8]) -> tuple[Path, ...]:
+    from PIL import Image
 
+    planes = [""] if len(truth) == 1 else [f".z{z:04}" for z in range(len(truth))]
+    paths = tuple(folder / f"{stem}{plane}.truth.png" for plane in planes)
+    for path, plane in zip(paths, truth, strict=True):
+        Image.fromarray(plane).save(path)
+    return paths
+
+
+def _pixels(source: ImageSource, part: Part, z: int, shape: tuple[int, int]) -> NDArray[Any]:
+    """Return a plane of `part` brought to `shape`, ``(c, y, x)`` with the dtype of the image."""
+    (y, y1), (x, x1) = part.rows, part.columns
+    pixels = source.read(Tile("", y, x, y1 - y, x1 - x, z))
+    if pixels.shape[1:] == shape:
+        return pixels
     scaled = np.stack([_resized(plane, shape) for plane in pixels])
     if pixels.dtype.kind in "ui":
         scaled = np.rint(scaled)
-    kind = "rgb" if len(scaled) == 3 and pixels.dtype == np.uint8 else "minisblack"
-    tifffile.imwrite(
-        path, scaled.astype(pixels.dtype), photometric=kind, planarconfig="separate",
-        tile=(256, 256), compression="zlib", metadata=None,
-    )  # fmt: skip
-    return path
+    return np.asarray(scaled.astype(pixels.dtype))
+
+
+def _write(path: Path, planes: Iterable[NDArray[Any]], count: int) -> None:
+    """Write planes ``(c, y, x)`` as a TIFF; a stack with its axes named."""
+    import tifffile
+
+    pixels = np.stack(list(planes)) if count > 1 else next(iter(planes))
+    colour = pixels.shape[-3] == 3 and pixels.dtype == np.uint8
+    if count > 1:
+        tifffile.imwrite(
+            path, pixels, ome=True, metadata={"axes": "ZCYX"}, photometric="minisblack",
+            tile=(256, 256), compression="zlib",
+        )  # fmt: skip
+    else:
+        tifffile.imwrite(
+            path, pixels, photometric="rgb" if colour else "minisblack", planarconfig="separate",
+            tile=(256, 256), compression="zlib", metadata=None,
+        )  # fmt: skip
 
 
 def _scaled_truth(truth: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:

@@ -68,6 +68,7 @@ def load_predictor(
         hint = "Review some tiles and train one: phenoai train."
         raise ModelError(f"No model serves yet in {project.path}.", hint=hint)
     card = project.models.verify(wanted)
+    _check_local(card)
     folder = project.models.folder(card.id)
     return load_model(folder, device=device, precision=precision, engine=engine)
 
@@ -88,6 +89,7 @@ def promote(project: Project, model_id: str, author: str = "") -> RoundRecord:
         If it serves already.
     """
     card = project.models.verify(model_id)
+    _check_local(card)
     before = project.rounds.served()
     if before == card.id:
         raise InputError(f"The model {card.id} serves already.", hint="Choose another one.")
@@ -129,6 +131,7 @@ def export_model(project: Project, model_id: str, destination: Path) -> Path:
     from napari_phenoai.io.files import disk_errors, make_folder
 
     card = project.models.verify(model_id)
+    _check_local(card)
     target = make_folder(destination.expanduser()) / card.id
     with disk_errors(target):
         shutil.copytree(project.models.folder(card.id), target)
@@ -175,6 +178,13 @@ def import_model(project: Project, folder: Path, author: str = "") -> RoundRecor
         id=new_id(), kind="imported", model=kept.id, before=served, served=served, author=author
     )
     return project.rounds.add(record)
+
+
+def _check_local(card: ModelCard) -> None:
+    """Raise if the model lies on a server."""
+    if card.family == "remote":
+        hint = "Use it with phenoai predict --on, or choose a model of the project."
+        raise ModelError(f"The model {card.id} lies on a server, not here.", hint=hint)
 
 
 def _check_classes(scheme: ClassScheme, card: ModelCard) -> None:

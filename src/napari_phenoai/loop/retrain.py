@@ -11,38 +11,24 @@ import numpy as np
 from napari_phenoai.core.gate import compare
 from napari_phenoai.core.ids import new_id
 from napari_phenoai.core.progress import Progress, scaled
-from napari_phenoai.core.records import GateDecision, ModelCard, RoundRecord
-from napari_phenoai.errors import InputError, PhenoError
-from napari_phenoai.loop.evaluation import evaluate, evaluating
+from napari_phenoai.core.records import GateDecision, RoundRecord
+from napari_phenoai.errors import PhenoError
+from napari_phenoai.loop.evaluation import evaluate
 from napari_phenoai.loop.models import evaluation_of, load_predictor
 from napari_phenoai.loop.snapshots import samples_of, take_snapshot
+from napari_phenoai.loop.training import ENGINE, EVALUATE, Measured, draft_card, measured, trained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from napari_phenoai.core.ports import Predictor, Sample, Trainer, TrainSettings
+    from napari_phenoai.core.ports import Sample, Trainer, TrainSettings
     from napari_phenoai.core.progress import Work
-    from napari_phenoai.core.records import Evaluation, Review, Snapshot
+    from napari_phenoai.core.records import ModelCard, Review, Snapshot
     from napari_phenoai.io.project import Project
 
 __all__ = ["due", "evaluate", "is_due", "retrain"]
-
-_EVALUATE = {"stage": "evaluate"}
-_ENGINE = "torch"
-"""For a few tiles, converting the new network would take longer than measuring it."""
-_TRAINED = 0.9
-"""Share of the progress that the training itself takes."""
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """A model on the held-out tiles."""
-
-    evaluation: Evaluation
-    counts: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -108,11 +94,17 @@ def retrain(
     origin = project.models.folder(parent) if parent else None
     plan = _planned(project, settings, parent, author)
     with project.models.stage() as folder:
-        training = trainer.train(plan.samples, plan.card, settings, folder, origin)
-        card = yield from scaled(_staged(training), 0, _TRAINED)
-        candidate = yield from scaled(_candidate(folder, card, settings, plan), _TRAINED, 0.95)
+        card, candidate = yield from trained(
+            plan.samples,
+            plan.snapshot.scheme,
+            plan.card,
+            settings,
+            folder=folder,
+            origin=origin,
+            trainer=trainer,
+        )
         before, gate = yield from scaled(_compared(project, plan, candidate, settings), 0.95, 0.99)
-        yield Progress(0.99, 1, gate.reason, _EVALUATE)
+        yield Progress(0.99, 1, gate.reason, EVALUATE)
         card = project.models.commit(folder, card)
     record = project.rounds.add(_record(project, plan, candidate, before, gate))
     dice = candidate.evaluation.dice
@@ -143,95 +135,35 @@ def _planned(project: Project, settings: TrainSettings, parent: str | None, auth
     began = time.monotonic()
     snapshot_id, snapshot = take_snapshot(project)
     samples = samples_of(project, snapshot)
-    _check_alike(samples)
     sizes = {project.image(image).pixel_um for image in {s.tile.image for s in samples}}
-    card = ModelCard.model_validate(
-        {
-            "id": new_id(),
-            "family": settings.family,
-            "channels": samples[0].pixels.shape[0],
-            "dtype": str(samples[0].pixels.dtype),
-            "class_ids": snapshot.scheme.ids,
-            "class_names": snapshot.scheme.names,
-            "scheme_version": snapshot.scheme.version,
-            "pixel_um": sizes.pop() if len(sizes) == 1 else None,
-            "parent": parent,
-            "snapshot": snapshot_id,
-            "author": author,
-        }
+    card = draft_card(
+        samples,
+        snapshot.scheme,
+        settings,
+        snapshot=snapshot_id,
+        pixel_um=sizes.pop() if len(sizes) == 1 else None,
+        parent=parent,
+        author=author,
     )
     return _Plan(snapshot_id, snapshot, samples, project.rounds.served(), card, began)
 
 
-def _check_alike(samples: Sequence[Sample]) -> None:
-    """Raise unless all images have the same number of channels and type of values."""
-    kinds: dict[str, str] = {}
-    for sample in samples:
-        count, dtype = sample.pixels.shape[0], sample.pixels.dtype
-        kinds.setdefault(f"{count} channel(s) of {dtype}", sample.tile.image)
-    if len(kinds) > 1:
-        listed = ", ".join(f"{image} has {kind}" for kind, image in kinds.items())
-        hint = "Keep images of different kinds in different projects, or convert them first."
-        raise InputError(f"The reviewed images differ: {listed}.", hint=hint)
-
-
-def _staged(work: Work[ModelCard]) -> Work[ModelCard]:
-    """Pass a training on, with its stage named and a progress that never goes back."""
-    done = 0.0
-    try:
-        while True:
-            progress = next(work)
-            done = max(done, progress.fraction or 0.0)
-            yield Progress(done, 1, progress.message, {**progress.data, "stage": "train"})
-    except StopIteration as end:
-        card: ModelCard = end.value
-        return card
-    finally:
-        work.close()
-
-
-def _measured(predictor: Predictor, plan: _Plan, who: str) -> Work[_Measured]:
-    """Measure a model on the held-out tiles of `plan`."""
-    work = evaluating(predictor, plan.heldout, plan.snapshot.scheme)
-    try:
-        while True:
-            progress = next(work)
-            yield Progress(progress.done, progress.total, f"measuring {who}", _EVALUATE)
-    except StopIteration as end:
-        return _Measured(*end.value)
-    finally:
-        work.close()
-
-
-def _candidate(
-    folder: Path, card: ModelCard, settings: TrainSettings, plan: _Plan
-) -> Work[_Measured]:
-    from napari_phenoai.io.files import write_json
-    from napari_phenoai.ml.families import load_model
-
-    write_json(folder / "card.json", card)
-    yield Progress(0, 1, "measuring the new model", _EVALUATE)
-    predictor = load_model(
-        folder, device=settings.device, precision=settings.precision, engine=_ENGINE
-    )
-    return (yield from _measured(predictor, plan, "the new model"))
-
-
 def _compared(
-    project: Project, plan: _Plan, candidate: _Measured, settings: TrainSettings
-) -> Work[tuple[_Measured | None, GateDecision]]:
+    project: Project, plan: _Plan, candidate: Measured, settings: TrainSettings
+) -> Work[tuple[Measured | None, GateDecision]]:
     if plan.served is None:
         return None, compare(candidate.counts, None)
-    yield Progress(0, 1, "measuring the served model", _EVALUATE)
+    yield Progress(0, 1, "measuring the served model", EVALUATE)
     try:
         predictor = load_predictor(
             project,
             plan.served,
             device=settings.device,
             precision=settings.precision,
-            engine=_ENGINE,
+            engine=ENGINE,
         )
-        before = yield from _measured(predictor, plan, "the served model")
+        scheme = plan.snapshot.scheme
+        before = yield from measured(predictor, plan.heldout, scheme, "the served model")
     except PhenoError as error:
         reason = f"Not compared, as the served model could not be measured: {error.what}"
         return None, GateDecision(serve=False, reason=reason)
@@ -261,8 +193,8 @@ def _held_before(project: Project, plan: _Plan) -> NDArray[np.bool_]:
 def _record(
     project: Project,
     plan: _Plan,
-    candidate: _Measured,
-    before: _Measured | None,
+    candidate: Measured,
+    before: Measured | None,
     gate: GateDecision,
 ) -> RoundRecord:
     return RoundRecord(

@@ -188,7 +188,7 @@ class Simulation:
         for number, item in enumerate(items):
             tile = item.where
             proposal = propose(self.project, tile, predictor)
-            truth = self._truths[tile.image].read_truth()[tile.slices]
+            truth = self._truths[tile.image].read_truth(tile.z)[tile.slices]
             done = annotator.correct(proposal.labels, truth)
             decide(
                 self.project, tile, done.verdict, labels=done.labels, proposal=proposal,
