@@ -1,0 +1,1 @@
+"""Servers that predict: the DEEPaaS client, its forms, and what comes back."""

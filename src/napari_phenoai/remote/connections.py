@@ -1,0 +1,105 @@
+"""Clients by the names of their servers, made once: so a server has one lane."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+from napari_phenoai.remote.credentials import allowed, login_for
+from napari_phenoai.remote.deepaas import DeepaasClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_phenoai.core.endpoints import Credential, Endpoint, EndpointList
+    from napari_phenoai.remote.auth import Login
+    from napari_phenoai.remote.credentials import Secrets
+
+__all__ = ["Book", "Connections"]
+
+
+class Book(Protocol):
+    """Where servers and logins are listed."""
+
+    def read(self) -> EndpointList:
+        """Return the list as it is now."""
+        ...
+
+    def change(self, change: Callable[[EndpointList], EndpointList]) -> EndpointList:
+        """Replace the list by what `change` makes of it."""
+        ...
+
+
+class Connections:
+    """The clients of this program.
+
+    Parameters
+    ----------
+    book : Book
+        The list of servers.
+    secrets : Secrets
+        Where secrets are looked up.
+    ask : callable, optional
+        Is given a question before a login goes to a server for the first time, and
+        returns whether it may; without it the answer is no.
+    """
+
+    def __init__(
+        self, book: Book, secrets: Secrets, ask: Callable[[str], bool] | None = None
+    ) -> None:
+        self._book = book
+        self._secrets = secrets
+        self._ask = ask
+        self._clients: dict[str, tuple[Endpoint, Credential | None, DeepaasClient]] = {}
+        self._lock = threading.RLock()
+
+    def client(self, name: str) -> DeepaasClient:
+        """Return the client of the server called `name`.
+
+        It is the same one each time, unless the server's settings have changed.
+
+        Raises
+        ------
+        InputError
+            If there is no such server.
+        SignInError
+            If its login is missing, or not allowed for it.
+        """
+        with self._lock:
+            listed = self._book.read()
+            endpoint = listed.endpoint(name)
+            credential = self._allowed(endpoint, listed)
+            old = self._clients.get(name)
+            if old is not None and old[:2] == (endpoint, credential):
+                return old[2]
+            client = DeepaasClient(endpoint, self._login(endpoint, credential))
+            if old is not None:
+                old[2].close()
+            self._clients[name] = endpoint, credential, client
+            return client
+
+    def forget(self, name: str) -> None:
+        """Make the client of `name` anew when it is next asked for, as after a login."""
+        with self._lock:
+            old = self._clients.pop(name, None)
+        if old is not None:
+            old[2].close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        for name in list(self._clients):
+            self.forget(name)
+
+    def _allowed(self, endpoint: Endpoint, listed: EndpointList) -> Credential | None:
+        if endpoint.credential is None:
+            return None
+        known = listed.credential(endpoint.credential)
+        if known is None:
+            return None
+        credential = allowed(known, endpoint.url, self._ask)
+        if credential != known:
+            self._book.change(lambda now: now.with_credential(credential))
+        return credential
+
+    def _login(self, endpoint: Endpoint, credential: Credential | None) -> Login:
+        return login_for(endpoint, credential, self._secrets)

@@ -1,0 +1,72 @@
+"""What a server of our own kind says of its models, beyond what DEEPaaS knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, ValidationError
+
+from napari_phenoai.errors import InputError
+from napari_phenoai.remote.redaction import plain
+from napari_phenoai.remote.replies import Reply, read_json
+
+if TYPE_CHECKING:
+    from napari_phenoai.remote.deepaas import DeepaasClient
+    from napari_phenoai.remote.spec import Offer
+
+__all__ = ["OurModel", "our_model"]
+
+_Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z_][0-9A-Za-z_.-]{0,79}$")]
+
+
+class OurModel(Reply):
+    """A model on a server of ours; its values are the ids of its classes."""
+
+    id: _Id
+    classes: dict[int, str] = Field(max_length=254)
+    channels: int = Field(gt=0, le=4096)
+    dtype: str = Field(max_length=20)
+    context_px: int = Field(default=0, ge=0, le=1024)
+    weights_sha256: str = Field(default="", max_length=64)
+
+
+class _Said(Reply):
+    format: int
+    default: _Id | None = None
+    models: list[OurModel] = Field(max_length=1000)
+
+
+def our_model(client: DeepaasClient, offer: Offer, wanted: str = "") -> OurModel | None:
+    """Return the model that predicts at a server of ours; None at any other server.
+
+    Parameters
+    ----------
+    client : DeepaasClient
+        The server.
+    offer : Offer
+        What it offers.
+    wanted : str
+        Id of a model; empty for the server's usual one.
+
+    Raises
+    ------
+    InputError
+        If the server has no such model.
+    EndpointError
+        If it does not answer.
+    """
+    said = read_json(client.http.get(client.url(f"{offer.path}/")))
+    told = said.get("phenoai") if isinstance(said, dict) else None
+    if not isinstance(told, dict):
+        return None
+    try:
+        found = _Said.model_validate(told)
+    except ValidationError:
+        return None
+    name = wanted or found.default
+    chosen = next((model for model in found.models if model.id == name), None)
+    if chosen is None:
+        known = ", ".join(model.id for model in found.models) or "none yet"
+        what = f"{client.endpoint.name} has no model {plain(name or '', 80)!r}."
+        raise InputError(what, hint=f"Its models are: {known}.")
+    return chosen

@@ -1,0 +1,3 @@
+"""The modules in this folder run inside servers; they hold no tests."""
+
+collect_ignore_glob = ["*.py"]
