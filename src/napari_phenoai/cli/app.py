@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 
 from napari_phenoai import __version__
-from napari_phenoai.cli import loop_commands, project_commands, result_commands, system_commands
+from napari_phenoai.cli import (
+    endpoint_commands,
+    loop_commands,
+    predict_commands,
+    project_commands,
+    result_commands,
+    serve_commands,
+    system_commands,
+)
 
 __all__ = ["app"]
 
@@ -36,6 +44,14 @@ def _options(
     pass
 
 
-for _module in (project_commands, loop_commands, result_commands, system_commands):
+for _module in (
+    project_commands,
+    predict_commands,
+    loop_commands,
+    result_commands,
+    serve_commands,
+    system_commands,
+):
     for _command in _module.COMMANDS:
         app.command(name=_command.__name__.rstrip("_"))(_command)
+app.add_typer(endpoint_commands.endpoints, name="endpoints")

@@ -1,4 +1,4 @@
-"""``phenoai predict``, ``queue``, ``review``, ``train`` and ``models``."""
+"""``phenoai queue``, ``review``, ``train`` and ``models``."""
 
 from __future__ import annotations
 
@@ -12,19 +12,13 @@ from napari_phenoai.cli.output import Json, author_name, reporting
 from napari_phenoai.cli.project_commands import Folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from napari_phenoai.core.geometry import Tile
-    from napari_phenoai.core.progress import Work
     from napari_phenoai.core.records import Evaluation
     from napari_phenoai.io.project import Project
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "Device", "Precision"]
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")]
-Engine = Annotated[str, typer.Option(help="What runs a network: auto, openvino or torch.")]
 Precision = Annotated[str, typer.Option(help="auto, bf16, fp16 or fp32.")]
-On = Annotated[str, typer.Option(help="Where to compute: local, or dask://host:port.")]
 Author = Annotated[str | None, typer.Option(help="Your name; by default that of the account.")]
 
 
@@ -45,74 +39,6 @@ class ModelAction(StrEnum):
     ROLLBACK = "rollback"
     EXPORT = "export"
     IMPORT = "import"
-
-
-def predict(
-    folder: Folder,
-    model: Annotated[str | None, typer.Option(help="By default the one that serves.")] = None,
-    image: Annotated[list[str] | None, typer.Option(help="Id or name; repeat for more.")] = None,
-    tile: Annotated[
-        list[str] | None,
-        typer.Option(help="Only round image@z,y,x,height,width; repeat for more."),
-    ] = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
-    engine: Engine = "auto",
-    on: On = "local",
-    json: Json = False,
-) -> None:
-    """Predict images with a model; goes on where it was stopped."""
-    from napari_phenoai.core.geometry import Tile
-    from napari_phenoai.io.project import Project
-    from napari_phenoai.jobs.recording import recorded
-    from napari_phenoai.loop.predict import predict_project
-
-    with reporting(as_json=json) as out, Project.open(folder) as project:
-        regions = [Tile.from_key(key) for key in tile or ()]
-        start = _on_cluster(on) if on != "local" else predict_project
-        work = start(
-            project,
-            model,
-            image,
-            regions=regions,
-            device=device,
-            precision=precision,
-            engine=engine,
-        )
-        count = out.run(recorded(work, project.ledger, "predict", "Prediction"), "Predicting")
-        used = model or project.rounds.served()
-        out.result(
-            {"model": used, "tiles": count},
-            f"Predicted {count} tiles of 512 px with {used}; the rest was there already.",
-        )
-
-
-def _on_cluster(address: str) -> Callable[..., Work[int]]:
-    """Return what does the same as `predict_project` on the workers of a Dask cluster."""
-    from napari_phenoai.core.progress import Progress
-    from napari_phenoai.jobs.cluster import cluster_work, scheduler_of
-    from napari_phenoai.loop.models import load_predictor
-    from napari_phenoai.loop.shares import predict_share, shares_of
-
-    scheduler_of(address)
-
-    def predict(
-        project: Project,
-        model: str | None,
-        images: Sequence[str] | None,
-        *,
-        regions: Sequence[Tile],
-        **how: str,
-    ) -> Work[int]:
-        yield Progress(0, None, "loading the model")
-        predictor = load_predictor(project, model, **how)
-        shares = shares_of(project, predictor, images, regions=regions, **how)
-        counts = yield from cluster_work(
-            address, predict_share, shares, weight=lambda share: share.area_px
-        )
-        return sum(counts)
-
-    return predict
 
 
 def queue(
@@ -296,4 +222,4 @@ def _dice(evaluation: Evaluation | None) -> str:
     return f"{evaluation.dice:.3f} {interval}, {evaluation.tiles} tiles"
 
 
-COMMANDS = (predict, queue, review, train, models)
+COMMANDS = (queue, review, train, models)
