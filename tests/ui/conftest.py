@@ -95,6 +95,10 @@ def session(
     found.close()
 
 
+MOVE_MS = 16
+"""Pause after a movement: napari holds one back for 5 ms, a release before loses it."""
+
+
 class Hands:
     """Mouse and keyboard of a person at one viewer, by real Qt events.
 
@@ -159,7 +163,7 @@ class Hands:
     def _move(self, place: tuple[float, float]) -> None:
         mouse: Any = self.qtbot
         mouse.mouseMove(self.canvas, self.point(*place))
-        self.qtbot.wait(5)
+        self.qtbot.wait(MOVE_MS)
 
     def key(self, name: str, *, shift: bool = False, control: bool = False) -> None:
         """Press and release a key, by its name in Qt without ``Key_``."""

@@ -61,6 +61,7 @@ def test_it_answers_at_once_and_is_right_in_the_end(reader: BlockReader) -> None
     began = time.monotonic()
     level[100:900, 50:700]
     assert time.monotonic() - began < 0.2
+    assert pyramid.pending
     gate.set()
     _until(lambda: not pyramid.pending)
     np.testing.assert_array_equal(level[100:900, 50:700], FULL[100:900, 50:700])

@@ -12,9 +12,12 @@ import pytest
 
 from napari_phenoai.core.ports import TrainSettings
 from napari_phenoai.errors import DiskError, PhenoError
+from napari_phenoai.loop.models import load_predictor
 from napari_phenoai.testing.project import tiny_project
-from napari_phenoai.ui import saving
+from napari_phenoai.ui import quiet, saving
 from napari_phenoai.ui.drafts import draft_path
+from napari_phenoai.ui.preferences import Place
+from napari_phenoai.ui.sentences import model_words
 from napari_phenoai.ui.session import Session, session_of
 from napari_phenoai.ui.standing import Standing, next_family
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from napari_phenoai.core.ports import Predictor
     from napari_phenoai.core.records import QueueItem
     from napari_phenoai.io.project import Project
     from napari_phenoai.ui.desk import Desk
@@ -289,6 +293,23 @@ def test_training_serves_a_model_that_proposes(alone: Session, worked_project: P
     _until(lambda: changed and _at_rest(alone))
     assert alone.standing.trained == "forest"
     assert alone.standing.new == 0
+
+
+def test_models_run_where_the_person_wants_and_the_window_says_so(
+    alone: Session, worked_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, str]] = []
+
+    def load(project: Project, model: str, **how: str) -> Predictor:
+        asked.append(how)
+        return load_predictor(project, model, device=how["device"])
+
+    monkeypatch.setattr(quiet, "load_predictor", load)
+    alone.introduce("ana", Place("cpu", "torch"))
+    session = _opened(alone, worked_project)
+    _until(lambda: session.reviewing is not None and session.reviewing.predictor is not None)
+    assert asked == [{"device": "cpu", "engine": "torch"}]
+    assert model_words(session).endswith("·  cpu")
 
 
 def test_only_one_training_at_a_time(alone: Session, worked_project: Path) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_phenoai.core.records import Verdict
+    from napari_phenoai.ui.class_marks import ClassMarks
     from napari_phenoai.ui.layers import TileLayers
     from napari_phenoai.ui.session import Session
     from napari_phenoai.ui.tools import Tools
@@ -33,18 +34,23 @@ class Actions:
         What is seen.
     tools : Tools
         What is painted with.
+    marks : ClassMarks
+        Which classes are locked or hidden.
     """
 
     help_wanted = Signal()
 
-    def __init__(self, session: Session, layers: TileLayers, tools: Tools) -> None:
+    def __init__(
+        self, session: Session, layers: TileLayers, tools: Tools, marks: ClassMarks
+    ) -> None:
         self._session = session
+        self._marks = marks
         self._layers = layers
         self._tools = tools
 
     def table(self) -> dict[str, Callable[[], object]]:
         """Return all actions by name."""
-        tools, layers = self._tools, self._layers
+        tools, layers, marks = self._tools, self._layers, self._marks
         actions: dict[str, Callable[[], object]] = {
             "accept": self.accept,
             "accept_whole": partial(self.decide, "accepted", whole=True),
@@ -58,6 +64,9 @@ class Actions:
             "redo": tools.redo,
             "class_before": partial(tools.step_class, -1),
             "class_after": partial(tools.step_class, 1),
+            "lock": lambda: marks.toggle_lock(tools.class_id),
+            "eye": lambda: marks.toggle_eye(tools.class_id),
+            "all_eyes": marks.show_all,
             "paint": self.toggle_painting,
             "plane_before": partial(self.step_plane, -1),
             "plane_after": partial(self.step_plane, 1),

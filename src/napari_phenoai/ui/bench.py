@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_phenoai.ui.actions import Actions
+from napari_phenoai.ui.class_marks import ClassMarks
 from napari_phenoai.ui.keys import KeyBinder
 from napari_phenoai.ui.layers import TileLayers
 from napari_phenoai.ui.tools import Tools
@@ -19,7 +20,7 @@ __all__ = ["Bench"]
 
 
 class Bench:
-    """Layers, tools, actions and keys of one viewer.
+    """Layers, classes, tools, actions and keys of one viewer.
 
     Parameters
     ----------
@@ -35,8 +36,9 @@ class Bench:
         self.viewer = viewer
         self.session = session
         self.layers = TileLayers(viewer, session, parent)
-        self.tools = Tools(self.layers, session)
-        self.actions = Actions(session, self.layers, self.tools)
+        self.marks = ClassMarks(self.layers, session)
+        self.tools = Tools(self.layers, session, self.marks)
+        self.actions = Actions(session, self.layers, self.tools, self.marks)
         self.table = self.actions.table()
         self._keys = KeyBinder(viewer, self.layers, self.table)
         self._open = True
@@ -47,6 +49,7 @@ class Bench:
             self._open = False
             self._keys.close()
             self.tools.close()
+            self.marks.close()
             self.layers.close()
 
     def abandon(self) -> None:
@@ -54,4 +57,5 @@ class Bench:
         if self._open:
             self._open = False
             self.tools.close()
+            self.marks.close()
             self.layers.disconnect()

@@ -81,6 +81,7 @@ class BenchPage(QWidget):
         self.add_class = _small_button("+ Add a class")
         self._compose()
         self._connect()
+        self._connect_classes()
         self.refresh()
 
     def refresh(self) -> None:
@@ -93,14 +94,14 @@ class BenchPage(QWidget):
     def _compose(self) -> None:
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 4, 0)
-        box.setSpacing(6)
+        box.setSpacing(4)
         box.addWidget(self.status)
         box.addWidget(self.mode)
         box.addWidget(self.painting)
         box.addWidget(self.decisions)
         box.addWidget(self._why_heading)
         box.addWidget(self.why)
-        box.addLayout(_line(_heading("Classes"), self.add_class))
+        box.addLayout(_line(_heading("Classes"), self.classes.show_all, self.add_class))
         box.addWidget(self.classes)
         box.addLayout(_line(_heading("Tools"), self.help))
         box.addWidget(self.tools)
@@ -131,21 +132,27 @@ class BenchPage(QWidget):
         self.painting.history_wanted.connect(self._show_history)
         self.rest.clicked.connect(bench.table["accept_whole"])
         self.help.clicked.connect(bench.table["help"])
-        self.add_class.clicked.connect(self.classes.start_adding)
-        self.classes.chosen.connect(bench.tools.choose_class)
-        self.classes.added.connect(lambda name: self._change(lambda old: old.added(name)))
-        self.classes.renamed.connect(
-            lambda key, name: self._change(lambda old: old.renamed(key, name))
-        )
-        self.classes.recoloured.connect(
-            lambda key, colour: self._change(lambda old: old.recoloured(key, colour))
-        )
         self.tools.chosen.connect(bench.tools.choose)
         self.tools.sized.connect(bench.tools.set_size)
         self.paint_only.toggled.connect(self._set_paint_only)
         self.view.switched.connect(self._switch)
         self.view.faded.connect(bench.layers.set_opacity)
         self.note.textEdited.connect(self._set_note)
+
+    def _connect_classes(self) -> None:
+        bench, classes = self.bench, self.classes
+        listen(self, bench.marks.changed, self._on_marks)
+        listen(self, bench.marks.refused, self._on_refused)
+        self.add_class.clicked.connect(classes.start_adding)
+        classes.show_all.clicked.connect(bench.table["all_eyes"])
+        classes.eyed.connect(bench.marks.toggle_eye)
+        classes.locked.connect(bench.marks.toggle_lock)
+        classes.chosen.connect(bench.tools.choose_class)
+        classes.added.connect(lambda name: self._change(lambda old: old.added(name)))
+        classes.renamed.connect(lambda key, name: self._change(lambda old: old.renamed(key, name)))
+        classes.recoloured.connect(
+            lambda key, colour: self._change(lambda old: old.recoloured(key, colour))
+        )
 
     # --- answers
 
@@ -155,6 +162,7 @@ class BenchPage(QWidget):
             self.classes.set_scheme(project.scheme)
             self.classes.show_chosen(self.bench.tools.class_id)
             self.paint_only.setChecked(self.bench.session.paint_only)
+        self._on_marks()
         self._on_status()
 
     def _on_current(self) -> None:
@@ -199,7 +207,7 @@ class BenchPage(QWidget):
     def _on_status(self) -> None:
         session = self.bench.session
         self.status.where.set_whole(where_words(session))
-        self.status.model.set_whole(model_words(session.standing))
+        self.status.model.set_whole(model_words(session))
         self.status.quality.set_whole(quality_words(session.standing))
         left = sum(item.state == "waiting" for item in session.queue)
         words = counts_words(session.standing, left)
@@ -210,6 +218,13 @@ class BenchPage(QWidget):
         tools = self.bench.tools
         self.tools.show_state(tools.tool, tools.size_px)
         self.classes.show_chosen(tools.class_id if tools.tool != "eraser" else 0)
+
+    def _on_marks(self) -> None:
+        marks = self.bench.marks
+        self.classes.show_marks(hidden=marks.hidden, locked=marks.locked)
+
+    def _on_refused(self) -> None:
+        self.classes.alarm()
 
     def _on_view(self) -> None:
         layers = self.bench.layers
@@ -263,7 +278,7 @@ class BenchPage(QWidget):
 
 def _heading(text: str) -> QLabel:
     label = QLabel(text)
-    label.setStyleSheet("font-weight: bold; margin-top: 4px;")
+    label.setStyleSheet("font-weight: bold; margin-top: 2px;")
     return label
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_phenoai.core.geometry import Tile
 from napari_phenoai.core.window import View
 
 if TYPE_CHECKING:
     import napari
 
-    from napari_phenoai.core.geometry import Tile
+    from napari_phenoai.ui.picture import Picture
 
-__all__ = ["look_at", "view_of"]
+__all__ = ["look_at", "look_at_all", "view_of"]
 
 
 def look_at(viewer: napari.Viewer, tile: Tile, scale: float, context: float) -> None:
@@ -34,6 +35,12 @@ def look_at(viewer: napari.Viewer, tile: Tile, scale: float, context: float) -> 
     height, width = viewer.canvas.size
     fit = min(height / tile.height, width / tile.width)
     camera.zoom = max(fit, 1e-6) / (scale * context)
+
+
+def look_at_all(viewer: napari.Viewer, picture: Picture) -> None:
+    """Bring the whole of `picture` into sight."""
+    rows, columns = picture.shape
+    look_at(viewer, Tile(picture.image, 0, 0, rows, columns, picture.z), picture.scale, 1.0)
 
 
 def view_of(viewer: napari.Viewer, scale: float) -> View:

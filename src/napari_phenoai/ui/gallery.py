@@ -49,12 +49,15 @@ class Scene:
         return tile is not None and (tile.image, tile.z) == where
 
     def fetch(self, tile: Tile) -> None:
-        """Begin to read the image in and around `tile`."""
+        """Begin to read the image in and around `tile`, roughly at first."""
         rows = slice(max(0, tile.y - _CONTEXT_PX), tile.y1 + _CONTEXT_PX)
         columns = slice(max(0, tile.x - _CONTEXT_PX), tile.x1 + _CONTEXT_PX)
         for channel in self.picture.channels:
+            pyramid = channel.pyramid
             if channel.visible:
-                channel.pyramid.window(0, rows, columns)
+                pyramid.ask(0, rows, columns)
+            if channel.visible and len(pyramid.shapes) > 1:
+                pyramid.ask(len(pyramid.shapes) - 1, slice(None), slice(None))
 
 
 class Gallery:

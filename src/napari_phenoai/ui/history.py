@@ -5,14 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from qtpy.QtCore import QModelIndex, Qt, QTimer
+from qtpy.QtCore import QModelIndex, QTimer
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPushButton,
-    QTableView,
     QVBoxLayout,
 )
 
@@ -20,6 +17,7 @@ from napari_phenoai.ui.controls.key_button import KeyButton
 from napari_phenoai.ui.history_model import WHO, HistoryModel, tool_words
 from napari_phenoai.ui.keys import key_of
 from napari_phenoai.ui.listening import listen
+from napari_phenoai.ui.row_table import row_view
 from napari_phenoai.ui.session_dock import SessionDock
 
 if TYPE_CHECKING:
@@ -48,7 +46,7 @@ class HistoryDock(SessionDock):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, "History")
         self.model = HistoryModel(self)
-        self.view = self._new_view()
+        self.view = row_view(self.model, stretched=2)
         self.words = QLabel()
         self.words.setWordWrap(True)
         self.undo = KeyButton("Undo", key_of("undo"))
@@ -94,24 +92,6 @@ class HistoryDock(SessionDock):
         self.undo.clicked.connect(lambda: self.turn("undo"))
         self.redo.clicked.connect(lambda: self.turn("redo"))
         self.stop.clicked.connect(self._stop)
-
-    def _new_view(self) -> QTableView:
-        view = QTableView()
-        view.setModel(self.model)
-        view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        view.setShowGrid(False)
-        view.setWordWrap(False)
-        view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        rows, columns = view.verticalHeader(), view.horizontalHeader()
-        if rows is not None:
-            rows.hide()
-            rows.setDefaultSectionSize(22)
-        if columns is not None:
-            columns.setMinimumSectionSize(18)
-            columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-            columns.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
-        return view
 
     def _on_project(self) -> None:
         self.model.set_entries([], more=False)

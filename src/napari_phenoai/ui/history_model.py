@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
+from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtGui import QFont
+
+from napari_phenoai.ui.row_table import RowTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +40,7 @@ def tool_words(tool: str) -> str:
     return _WORDS.get(tool, tool or "change")
 
 
-class HistoryModel(QAbstractTableModel):
+class HistoryModel(RowTable):
     """Rows are edits; more of them are asked for with `wanted` when the end comes in sight.
 
     Attributes
@@ -50,7 +52,7 @@ class HistoryModel(QAbstractTableModel):
     wanted = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(_HEADERS, parent)
         self.images: Mapping[str, ImageRecord] = {}
         self.entries: list[JournalEntry] = []
         self._more = False
@@ -90,21 +92,10 @@ class HistoryModel(QAbstractTableModel):
             self._asked = True
             self.wanted.emit(self.entries[-1].number)
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
-        """Return the number of edits that have been fetched."""
-        return 0 if parent is not None and parent.isValid() else len(self.entries)
-
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
-        """Return the number of columns."""
-        return 0 if parent is not None and parent.isValid() else len(_HEADERS)
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        """Return the name of a column."""
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _HEADERS[section]
-        return None
+    @property
+    def rows(self) -> Sequence[JournalEntry]:
+        """The edits that have been fetched."""
+        return self.entries
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what a cell shows."""

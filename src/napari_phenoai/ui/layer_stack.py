@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from napari_phenoai.ui.strokes import forget_strokes, keep_strokes
 from napari_phenoai.ui.theme import ACCENT, class_colours
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import napari
     from numpy.typing import NDArray
 
@@ -49,6 +52,8 @@ class LayerStack:
         The layer to paint in; its data are the array of the desk or window itself.
     images : list of napari.layers.Image
         One for a colour image, else one per channel.
+    picture : Picture or None
+        What they show.
     overlays : dict of str to layer
         By the names of `OVERLAYS`.
     wanted : dict of str to bool
@@ -59,9 +64,15 @@ class LayerStack:
         self.viewer = viewer
         self.tile: Labels | None = None
         self.images: list[Image] = []
+        self.picture: Picture | None = None
         self.overlays: dict[str, Image | Labels] = {}
         self._waiting: dict[str, tuple[MultiScaleData, float]] = {}
         self.wanted = {"labels": True, "prediction": False, "uncertainty": False}
+
+    @property
+    def scale(self) -> float:
+        """World units per pixel of the picture."""
+        return self.picture.scale if self.picture is not None else 1.0
 
     def show_picture(self, picture: Picture) -> None:
         """Show the channels of `picture` in place of the former image."""
@@ -73,15 +84,15 @@ class LayerStack:
             for at, layer in enumerate(self.images):
                 self.viewer.layers.move(self.viewer.layers.index(layer), at)
         for layer, channel in zip(self.images, picture.channels, strict=True):
-            layer.data = MultiScaleData(channel.pyramid.levels)
-            _set(layer, "scale", (picture.scale, picture.scale))
+            with _at_once(layer):
+                layer.data = MultiScaleData(channel.pyramid.levels)
+                _set(layer, "scale", (picture.scale, picture.scale))
             _set(layer, "name", channel.name)
-            if tuple(layer.contrast_limits) != channel.limits:
-                layer.contrast_limits_range = _wider(channel.limits, layer.contrast_limits)
-                layer.contrast_limits = channel.limits
-                layer.contrast_limits_range = channel.limits
+            _set(layer, "contrast_limits_range", channel.limits)
+            _set(layer, "contrast_limits", channel.limits)
+        self.picture = picture
 
-    def show_overlays(self, overlays: Overlays, scale: float) -> None:
+    def show_overlays(self, overlays: Overlays) -> None:
         """Show `overlays` in place of the former ones; hidden ones when they are shown."""
         for name, pyramid in overlays.named().items():
             layer = self.overlays.get(name)
@@ -90,7 +101,7 @@ class LayerStack:
                 make = self._new_heat if name == "uncertainty" else self._new_labels
                 layer = self.overlays[name] = make(f"PhenoAI {name}", levels)
                 layer.events.visible.connect(self._give_to_visible)
-            self._waiting[name] = (levels, scale)
+            self._waiting[name] = (levels, self.scale)
         self._give_to_visible()
 
     def _give_to_visible(self, _: object = None) -> None:
@@ -98,8 +109,9 @@ class LayerStack:
             layer = self.overlays[name]
             if layer.visible:
                 levels, scale = self._waiting.pop(name)
-                layer.data = levels
-                _set(layer, "scale", (scale, scale))
+                with _at_once(layer):
+                    layer.data = levels
+                    _set(layer, "scale", (scale, scale))
 
     def refresh_overlays(self) -> None:
         """Draw the overlays anew, after other pixels were laid in."""
@@ -107,35 +119,32 @@ class LayerStack:
             if layer.visible:
                 layer.refresh(extent=False)
 
-    def show_tile(self, desk: Desk, scale: float) -> Labels:
+    def show_tile(self, desk: Desk) -> Labels:
         """Lay the tile of `desk` on top, to be painted; its undo history is empty."""
         brush_px = max(3, round(desk.tile.width / 20))
-        return self._show_top(TILE_LAYER, desk.labels, desk.tile, scale, brush_px)
+        return self._show_top(TILE_LAYER, desk.labels, desk.tile, brush_px)
 
-    def show_window(self, window: WindowPixels, scale: float) -> Labels:
+    def show_window(self, window: WindowPixels) -> Labels:
         """Lay `window` on top, to be painted; its undo history is empty."""
-        return self._show_top(WINDOW_LAYER, window.painted, window.tile, scale, 15)
+        return self._show_top(WINDOW_LAYER, window.painted, window.tile, 15)
 
-    def _show_top(
-        self, name: str, labels: NDArray[np.uint8], tile: Tile, scale: float, brush_px: int
-    ) -> Labels:
+    def _show_top(self, name: str, labels: NDArray[np.uint8], tile: Tile, brush_px: int) -> Labels:
         if self.tile is None or self.tile not in self.viewer.layers:
             self.tile = self._new_top(labels, brush_px)
-        layer = self.tile
-        if layer.data is labels:
-            layer.refresh(extent=False)
-        else:
-            layer.data = labels
+        layer, scale = self.tile, self.scale
+        with _at_once(layer):
+            if layer.data is not labels:
+                layer.data = labels
+            layer.scale = (scale, scale)  # in any case: a hidden layer forgets its extent by it
+            _set(layer, "translate", (tile.y * scale, tile.x * scale))
         forget_strokes(layer)
         _set(layer, "name", name)
-        _set(layer, "scale", (scale, scale))
-        _set(layer, "translate", (tile.y * scale, tile.x * scale))
         return layer
 
     def hide_tile(self) -> None:
-        """Hide the layer to paint in while there is no tile."""
+        """Hide the layer to paint in, so that nobody can paint, while there is no tile."""
         if self.tile is not None:
-            self.tile.visible = False
+            _set(self.tile, "visible", False)
 
     def style(
         self,
@@ -178,7 +187,7 @@ class LayerStack:
         layers = [*self.images, *self.overlays.values()]
         self._waiting.clear()
         self._remove([*layers, self.tile] if self.tile is not None else layers)
-        self.tile, self.images, self.overlays = None, [], {}
+        self.tile, self.images, self.picture, self.overlays = None, [], None, {}
 
     def _remove(self, layers: list[Any]) -> None:
         for layer in layers:
@@ -221,7 +230,7 @@ class LayerStack:
         return layer
 
     def _new_top(self, labels: NDArray[np.uint8], brush_px: int) -> Labels:
-        layer = Labels(labels, name=TILE_LAYER)
+        layer = Labels(labels, name=TILE_LAYER, visible=False)
         keep_strokes(layer)
         layer.brush_size = brush_px
         layer.bounding_box.visible = True
@@ -239,11 +248,19 @@ def _colour(layer: Labels, scheme: ClassScheme, background_alpha: float) -> None
         layer.colormap = DirectLabelColormap(color_dict=colours)
 
 
+@contextmanager
+def _at_once(layer: Image | Labels) -> Iterator[None]:
+    """Draw `layer` anew once, after all that is set within; not while it is hidden.
+
+    napari draws it for each property by default.
+    """
+    blocked = getattr(layer, "_block_refresh", nullcontext)
+    with blocked():
+        yield
+    layer.refresh()
+
+
 def _set(layer: Image | Labels, name: str, value: Any) -> None:
     """Set a property of `layer` where it differs: setting it draws the layer anew."""
     if not np.array_equal(getattr(layer, name), value):
         setattr(layer, name, value)
-
-
-def _wider(one: tuple[float, float], other: list[float]) -> tuple[float, float]:
-    return min(one[0], other[0]), max(one[1], other[1])

@@ -5,23 +5,22 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from psygnal import Signal
 
 from napari_phenoai.core.geometry import Tile
-from napari_phenoai.ui.camera import look_at
+from napari_phenoai.ui.backdrop import Backdrop
+from napari_phenoai.ui.camera import look_at, look_at_all
 from napari_phenoai.ui.edit_window import EditWindow
 from napari_phenoai.ui.gallery import Gallery, Scene
 from napari_phenoai.ui.looks import Looks
-from napari_phenoai.ui.refreshing import Refresher
-from napari_phenoai.ui.strokes import Strokes
+from napari_phenoai.ui.tile_on_top import TileOnTop
+from napari_phenoai.ui.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari
     from napari.layers import Labels
-    from numpy.typing import NDArray
     from psygnal import SignalInstance
     from qtpy.QtCore import QObject
 
@@ -50,8 +49,6 @@ class TileLayers(Looks):
 
     Attributes
     ----------
-    scene : Scene or None
-        The plane that is shown.
     window : EditWindow
         What is painted while no tile is, in the mode "paint anywhere".
     """
@@ -62,11 +59,10 @@ class TileLayers(Looks):
         super().__init__(viewer, session)
         self.viewer = viewer
         self._gallery: Gallery | None = None
-        self._refresher = Refresher(parent)
-        self.scene: Scene | None = None
-        self._placed: str | None = None
-        self._seen: NDArray[np.uint8] | None = None
-        self._strokes: Strokes | None = None
+        self._backdrop = Backdrop(self.stack, parent)
+        self._turns = Turns(self._show_more, parent)
+        self._tile = TileOnTop(self.stack, session)
+        self._look_there = False
         self.window = EditWindow(self, parent)
         self._links: list[tuple[SignalInstance, Callable[..., None]]] = [
             (session.project_changed, self._on_project),
@@ -86,21 +82,25 @@ class TileLayers(Looks):
     # --- what the view shows
 
     @property
+    def scene(self) -> Scene | None:
+        """The plane that is shown; None while another image is on its way to the canvas."""
+        return self._backdrop.scene
+
+    @property
     def tile(self) -> Labels | None:
         """The layer to paint in, or None while there is neither a tile nor a window."""
-        return self.stack.tile if self._placed is not None or self.window.shown else None
+        return self.stack.tile if self._tile.placed is not None or self.window.shown else None
 
     def zoom_to_tile(self) -> None:
         """Move the camera so that the tile or the window lies in the middle, with some context."""
         if self.window.shown:
             self.window.look()
         elif self.session.current is not None and self.scene is not None:
-            scale = self.scene.picture.scale
-            look_at(self.viewer, self.session.current.where, scale, _CONTEXT)
+            look_at(self.viewer, self.session.current.where, self.stack.scale, _CONTEXT)
 
     def refresh_soon(self, overlay: str) -> None:
         """Draw an overlay anew in a moment, as its pixels have changed."""
-        self._refresher.soon(self.stack.overlays.get(overlay))
+        self._backdrop.refresh_soon(overlay)
 
     def close(self) -> None:
         """Take the layers away and listen no more."""
@@ -110,7 +110,8 @@ class TileLayers(Looks):
     def disconnect(self) -> None:
         """Listen no more."""
         self.window.close()
-        self._refresher.stop()
+        self._turns.stop()
+        self._backdrop.stop()
         for signal, slot in self._links:
             signal.disconnect(slot, missing_ok=True)
         for callbacks in (self.viewer.mouse_move_callbacks, self.viewer.mouse_wheel_callbacks):
@@ -137,28 +138,21 @@ class TileLayers(Looks):
         self.restyle()
 
     def _on_current(self) -> None:
-        where = self._where
-        if self.session.current is None and not self.window.place:
+        where, item = self._where, self.session.current
+        if self.window.place is None and (item is None or item.tile != self._tile.placed):
             self._put_away()
+            self._look_there = item is not None
         if where is None or self._gallery is None:
             return
         scene = self._gallery.want(where, self._model)
         if scene is not None:
-            self._show_scene(scene)
-            if self.session.desk is None and not self.window.place:
-                self.zoom_to_tile()
+            self._bring(scene)
         for coming in self.session.upcoming()[:2]:
             self._gallery.want(coming.where, self._model)
 
     def _on_scene(self, scene: Scene) -> None:
         if scene.shows(self._where) and scene.model == self._model:
-            first = self.scene is None
-            self._show_scene(scene)
-            self._on_desk()
-            if first and self.session.current is None and not self.window.place:
-                rows, columns = scene.picture.shape
-                whole = Tile(scene.picture.image, 0, 0, rows, columns)
-                look_at(self.viewer, whole, scene.picture.scale, 1.0)
+            self._bring(scene)
 
     def _on_painting(self) -> None:
         self.hidden = False
@@ -169,7 +163,8 @@ class TileLayers(Looks):
         self._on_desk()
 
     def _on_labels(self, tile: Tile) -> None:
-        if self.scene is not None and self.scene.shows(tile):
+        coming = self._backdrop.coming
+        if coming is not None and coming.shows(tile):
             self.refresh_soon("labels")
 
     def _on_no_scene(self, error: Exception) -> None:
@@ -177,29 +172,28 @@ class TileLayers(Looks):
         _log.warning("An image cannot be shown.", exc_info=error)
 
     def _on_standing(self) -> None:
-        if self.scene is None or self.scene.model != self._model:
+        coming = self._backdrop.coming
+        if coming is None or coming.model != self._model:
             self._on_current()
             self._on_desk()
 
     def _on_desk(self) -> None:
         desk = self.session.desk
-        if self.window.place is not None:
-            self.window.follow()
-        elif desk is None or self.scene is None or not self.scene.shows(desk.tile):
+        here = desk is not None and desk.tile.key == self._tile.placed
+        if self.window.place is None and not here:
             self._put_away()
-        else:
-            self._place(desk)
+        if desk is not None and here and self.window.place is None:
+            self._tile.lay(desk)
+            self.restyle()
+            self.tile_shown.emit()
+        self._turns.begin()
 
     def _on_saved(self, review: Review) -> None:
-        if self.scene is not None and self.scene.shows(review.tile):
-            self.scene.overlays.labels.forget(review.tile)
-            self.refresh_soon("labels")
+        self._backdrop.read_anew("labels", review.tile)
 
     def _on_jobs(self) -> None:
-        if self.scene is not None:
-            for name in ("prediction", "uncertainty"):
-                self.scene.overlays.named()[name].forget()
-                self.refresh_soon(name)
+        for name in ("prediction", "uncertainty"):
+            self._backdrop.read_anew(name)
 
     def _on_mouse(self, *_: Any) -> None:
         if self.session.reviewing is not None:
@@ -216,78 +210,88 @@ class TileLayers(Looks):
         return None
 
     @property
+    def _edited(self) -> Desk | Tile | None:
+        """The desk, or the window on the canvas while one paints anywhere."""
+        painting = self.session.painting
+        if painting is None or self.window.place is None:
+            return self.session.desk
+        return painting.window.tile if painting.window and self.window.shown else None
+
+    @property
     def _model(self) -> str | None:
         served = self.session.standing.served
         return served.id if served else None
 
     # --- putting things on the canvas
 
-    def _show_scene(self, scene: Scene) -> None:
-        if scene is self.scene:
-            return
-        former, self.scene = self.scene, scene
-        if former is None or former.picture is not scene.picture:
-            self.stack.show_picture(scene.picture)
-        self.stack.show_overlays(scene.overlays, scene.picture.scale)
-        for channel, layer in zip(scene.picture.channels, self.stack.images, strict=True):
-            self._refresher.watch(channel.pyramid, layer)
-        for name, pyramid in scene.overlays.named().items():
-            self._refresher.watch(pyramid, self.stack.overlays[name])
+    def _bring(self, scene: Scene) -> None:
+        """Show `scene` from the next turn of the event loop on, if it is not shown."""
+        self._backdrop.bring(scene)
+        if self.scene is None:
+            self._put_away()
+        self._turns.begin()
 
-    def _place(self, desk: Desk) -> None:
-        scene = self.scene
-        if scene is None:
-            return
-        moved = self._placed != desk.tile.key
-        self._placed = desk.tile.key
-        self.hidden = self.hidden and not moved
-        self._seen = desk.labels.copy()
-        layer = self.stack.show_tile(desk, scene.picture.scale)
-        if self._strokes is None or layer is not self._strokes.layer:
-            self._strokes = Strokes(layer, self._on_paint)
-        scene.overlays.put_on_desk(desk)
+    def _show_more(self) -> bool:
+        """Show one more part of what is to be seen; return whether anything is left."""
+        desk, first = self.session.desk, self.stack.picture is None
+        if self._gallery is None:
+            return False
+        if self._backdrop.show_more(self._edited):
+            self._look()
+            if first and self.stack.picture is not None and self._edited is None:
+                look_at_all(self.viewer, self.stack.picture)
+            return True
+        if self.window.place is not None:
+            self.window.follow()
+        elif desk is None or self.scene is None or not self.scene.shows(desk.tile):
+            self._look()
+        elif self._tile.laid is not desk:
+            self._tile.lay(desk)
+            return True
+        elif self._tile.placed != desk.tile.key:
+            self._reveal(desk)
+        return False
+
+    def _reveal(self, desk: Desk) -> None:
+        """Let the tile on the desk be seen and painted."""
+        self._tile.placed = desk.tile.key
+        self.hidden = False
         self.restyle()
-        self.stack.refresh_overlays()
-        if moved:
-            self.zoom_to_tile()
-        self.viewer.layers.selection.active = layer
+        self._look()
+        self.viewer.layers.selection.active = self.stack.tile
         self.tile_shown.emit()
+
+    def _look(self) -> None:
+        """Move the camera to the current tile, once for each."""
+        item, scene = self.session.current, self.scene
+        there = item is not None and scene is not None and scene.shows(item.where)
+        if self._look_there and there and self.window.place is None:
+            self._look_there = False
+            self.zoom_to_tile()
 
     def place_window(self, window: WindowPixels) -> Labels | None:
         """Lay the window for painting anywhere on top, and return its layer."""
-        scene = self.scene
-        if scene is None:
+        if self.scene is None:
             return None
-        layer = self.stack.show_window(window, scene.picture.scale)
-        scene.overlays.put_under(window.tile)
+        layer = self.stack.show_window(window)
+        self.scene.overlays.put_under(window.tile)
         self.restyle()
         self.stack.refresh_overlays()
         self.viewer.layers.selection.active = layer
         return layer
 
     def _put_away(self) -> None:
-        self._placed = None
+        """Take tile or window from the canvas at once: nobody paints on what has gone."""
+        if self.tile is None and self._tile.laid is None:
+            return
         self.window.let_go()
-        if self.scene is not None:
-            self.scene.overlays.put_on_desk(None)
-            self.stack.refresh_overlays()
-        self.stack.hide_tile()
+        self._tile.lift()
         self.tile_shown.emit()
 
-    def _on_paint(self, *_: Any) -> None:
-        layer, desk = self.tile, self.session.desk
-        if layer is None or desk is None or desk.tile.key != self._placed:
-            return
-        data = np.asarray(layer.data)
-        if data is not desk.labels and data.shape == desk.labels.shape:
-            desk.labels[...] = data
-        if self._seen is None or not np.array_equal(self._seen, desk.labels):
-            self._seen = desk.labels.copy()
-            self.session.mark_edited()
-
     def _clear(self) -> None:
-        self._refresher.stop()
-        self.scene = self._placed = self._seen = None
+        self._turns.stop()
+        self._backdrop.clear()
+        self._tile.clear()
         self.stack.clear()
         if self._gallery is not None:
             self._gallery.close()

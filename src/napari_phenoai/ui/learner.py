@@ -15,6 +15,7 @@ from napari_phenoai.jobs.job import Job, JobState
 from napari_phenoai.jobs.process import process_work
 from napari_phenoai.loop.child import command
 from napari_phenoai.ui.links import hear_from_thread
+from napari_phenoai.ui.preferences import Place
 from napari_phenoai.ui.quiet import load_quietly
 from napari_phenoai.ui.standing import Standing, next_family
 
@@ -78,7 +79,7 @@ class Learner:
     ) -> None:
         self.project = project
         self.author = author
-        self.device = "auto"
+        self.place = Place()
         self.wish: Callable[[str], TrainSettings] | None = None
         self.training: Job[RoundRecord] | None = None
         self._auto = project.ledger.get_setting(_AUTO) != "off"
@@ -107,7 +108,7 @@ class Learner:
             return
         self._background.do(
             "tiles",
-            partial(load_quietly, self.project, standing.served.id, self.device),
+            partial(load_quietly, self.project, standing.served.id, self.place),
             then=self._on_loaded,
             otherwise=self._on_not_loaded,
         )
@@ -133,7 +134,7 @@ class Learner:
         """Return the settings of the next training, where `family` is what fits the tiles."""
         if self.wish is not None:
             return self.wish(family)
-        return TrainSettings(family=family, device=self.device)
+        return TrainSettings(family=family, device=self.place.device)
 
     def suited_family(self, standing: Standing) -> str:
         """Return the family of model that fits the number of reviewed tiles."""

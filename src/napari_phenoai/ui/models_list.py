@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
+from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 from qtpy.QtGui import QFont
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QHBoxLayout,
-    QHeaderView,
     QPushButton,
     QSizePolicy,
     QTableView,
@@ -20,8 +18,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_phenoai.core.advice import truth_sentence
+from napari_phenoai.ui.row_table import RowTable, row_view
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_phenoai.core.records import ModelCard
     from napari_phenoai.ui.learning_data import LearningData
 
@@ -36,11 +37,11 @@ def model_name(card: ModelCard) -> str:
     return f"{card.family}, {_when(card.created)}"
 
 
-class ModelsTable(QAbstractTableModel):
+class ModelsTable(RowTable):
     """The models of a project as rows, newest first."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(_HEADERS, parent)
         self._data: LearningData | None = None
 
     def set_data(self, data: LearningData) -> None:
@@ -54,21 +55,10 @@ class ModelsTable(QAbstractTableModel):
         """The models shown, by row."""
         return self._data.cards if self._data else ()
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
-        """Return the number of models."""
-        return 0 if parent is not None and parent.isValid() else len(self.cards)
-
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
-        """Return the number of columns."""
-        return 0 if parent is not None and parent.isValid() else len(_HEADERS)
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        """Return the name of a column."""
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _HEADERS[section]
-        return None
+    @property
+    def rows(self) -> Sequence[ModelCard]:
+        """The models shown."""
+        return self.cards
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what a cell shows."""
@@ -173,23 +163,9 @@ class ModelsList(QWidget):
         return self.view.selectionModel()
 
     def _new_view(self) -> QTableView:
-        view = QTableView()
-        view.setModel(self.table)
-        view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        view.setShowGrid(False)
-        view.setWordWrap(False)
-        view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        view = row_view(self.table, stretched=1)
         view.setMinimumHeight(84)
         view.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
-        rows, columns = view.verticalHeader(), view.horizontalHeader()
-        if rows is not None:
-            rows.hide()
-            rows.setDefaultSectionSize(22)
-        if columns is not None:
-            columns.setMinimumSectionSize(18)
-            columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-            columns.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         selection = view.selectionModel()
         if selection is not None:
             selection.selectionChanged.connect(self._on_selected)

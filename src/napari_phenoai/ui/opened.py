@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_phenoai.io.project import Project
     from napari_phenoai.jobs.job import Job
     from napari_phenoai.ui.background import Background
+    from napari_phenoai.ui.preferences import Place
     from napari_phenoai.ui.standing import Standing
 
 __all__ = ["Opened"]
@@ -33,8 +34,10 @@ class Opened:
         Where they work.
     run : callable
         Starts and tracks a `Job`.
-    author, device : str
-        Who works, and where models run.
+    author : str
+        Who works.
+    place : Place
+        Where models run.
     """
 
     def __init__(
@@ -44,22 +47,22 @@ class Opened:
         run: Callable[[Job[Any]], object],
         *,
         author: str,
-        device: str,
+        place: Place,
     ) -> None:
         self.project = project
         self.reviewing = Reviewing(project, background, author)
         self.painting = Painting(project, background, author)
         self.filling = Filling(project, self.reviewing, background, run)
         self.learner = Learner(project, background, run, author)
-        self.learner.device = device
+        self.learner.place = place
         self.learner.loaded.connect(self._on_loaded)
         self.painting.mode_changed.connect(self._on_mode)
         self.painting.painted.connect(self.reviewing.take_in)
 
-    def introduce(self, author: str, device: str) -> None:
+    def introduce(self, author: str, place: Place) -> None:
         """Say who works, and where models run."""
         self.reviewing.author = self.learner.author = self.painting.writer.author = author
-        self.learner.device = device
+        self.learner.place = place
 
     def hear(self, standing: Standing, *, reload: bool) -> None:
         """Take note of how the project stands; with `reload`, load the served model."""

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from napari_phenoai.io.project import Project
     from napari_phenoai.ui.blocks import BlockReader
     from napari_phenoai.ui.desk import Desk
+    from napari_phenoai.ui.pyramid import Inlay
 
 __all__ = ["Overlays", "open_overlays"]
 
+_FREE = 0
 _UNKNOWN = 255
 _MEMORY_BYTES = 32 * 2**20
 
@@ -44,23 +46,39 @@ class Overlays:
         pyramids = (self.labels, self.prediction, self.uncertainty)
         return dict(zip(names, pyramids, strict=True))
 
-    def put_on_desk(self, desk: Desk | None) -> None:
-        """Leave the labels free where the tile is edited; show what its model says there."""
-        if desk is None:
-            self.labels.inlay = self.prediction.inlay = self.uncertainty.inlay = None
-            return
-        self.labels.inlay = (desk.tile, 0)
-        self.prediction.inlay = (desk.tile, desk.proposal.labels)
-        if desk.uncertainty is None:
-            self.uncertainty.inlay = None
-        else:
-            scaled = (desk.uncertainty.clip(0, 1) * 254).astype(np.uint8)
-            self.uncertainty.inlay = (desk.tile, scaled)
+    def put_on_desk(self, desk: Desk | None) -> bool:
+        """Leave the labels free where the tile is edited; show what its model says there.
 
-    def put_under(self, window: Tile) -> None:
-        """Leave the labels free where a window of them is painted."""
-        self.put_on_desk(None)
-        self.labels.inlay = (window, 0)
+        Returns
+        -------
+        bool
+            Whether anything looks different now.
+        """
+        if desk is None:
+            return self._lay_in(None, None, None)
+        under, doubt = self.uncertainty.inlay, desk.uncertainty
+        if doubt is None:
+            under = None
+        elif not self._shows(desk):
+            under = (desk.tile, (doubt.clip(0, 1) * 254).astype(np.uint8))
+        return self._lay_in((desk.tile, _FREE), (desk.tile, desk.proposal.labels), under)
+
+    def put_under(self, window: Tile) -> bool:
+        """Leave the labels free where a window of them is painted; return as `put_on_desk`."""
+        return self._lay_in((window, _FREE), None, None)
+
+    def _shows(self, desk: Desk) -> bool:
+        inlay = self.prediction.inlay
+        return inlay is not None and inlay[0] == desk.tile and inlay[1] is desk.proposal.labels
+
+    def _lay_in(self, *inlays: Inlay | None) -> bool:
+        changed = False
+        pyramids = (self.labels, self.prediction, self.uncertainty)
+        for pyramid, inlay in zip(pyramids, inlays, strict=True):
+            if not _same(pyramid.inlay, inlay):
+                pyramid.inlay = inlay
+                changed = True
+        return changed
 
 
 def open_overlays(
@@ -74,6 +92,12 @@ def open_overlays(
     store = project.predictions(image, model)
     parts = (labels, store.levels, store.uncertainty_levels)
     return Overlays(*(_pyramid(part, z, reader) for part in parts))
+
+
+def _same(one: Inlay | None, other: Inlay | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one[0] == other[0] and one[1] is other[1]
 
 
 class _Nothing:

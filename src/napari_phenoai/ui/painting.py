@@ -65,6 +65,8 @@ class Painting:
         What the last action came to; may be empty.
     hint : str
         Where one can paint, when that needs words; may be empty.
+    locked : frozenset of int
+        Label values that no stroke may replace; undo and redo may.
     under_way : callable
         Tells whether a stroke has begun and not ended.
 
@@ -102,6 +104,7 @@ class Painting:
         self.goal: Tile | None = None
         self.note = ""
         self.hint = ""
+        self.locked: frozenset[int] = frozenset()
         self.under_way: Callable[[], bool] = _no
         self.writer = EditWriter(project, background, author)
         self._background = background
@@ -181,6 +184,8 @@ class Painting:
             What was painted with.
         """
         if self.window is not None:
+            if self.window.restore(box, self.locked):
+                self.pixels_changed.emit()
             edit = self.window.edit(box, tool, self.writer.author)
             if edit is not None:
                 self.writer.add(edit)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_phenoai.ui.pyramid import PatientPyramid
@@ -15,7 +16,13 @@ __all__ = ["PatientLevel"]
 
 
 class PatientLevel:
-    """One level of a `PatientPyramid`, as much an array as a viewer needs."""
+    """One level of a `PatientPyramid`, as much an array as a viewer needs.
+
+    napari asks for the coarsest level once, as an array, and keeps that for as long as
+    the layer has these data: for its thumbnail, and to draw it when that level is seen
+    (always where there is no other). So the array of that level is `PatientPyramid.whole`,
+    which stays up to date; a copy would go on showing what was there at first.
+    """
 
     def __init__(self, pyramid: PatientPyramid, level: int) -> None:
         self._pyramid = pyramid
@@ -54,8 +61,11 @@ class PatientLevel:
         return part
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        pixels = self[:, :]
-        return pixels if dtype is None else pixels.astype(dtype)
+        last = self._level == len(self._pyramid.shapes) - 1
+        pixels = self._pyramid.whole() if last else self[:, :]
+        if dtype is not None and np.dtype(dtype) != pixels.dtype:
+            return pixels.astype(dtype)
+        return pixels.copy() if copy else pixels
 
 
 def _as_slice(part: Any) -> slice:

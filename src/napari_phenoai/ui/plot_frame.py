@@ -62,6 +62,9 @@ def finish(axes: Axes, style: Style, along: str, measure: str, *, share: bool = 
     if share:
         axes.set_ylim(_floor(axes), 1.0)
         axes.margins(x=0.06)
+        low, high = axes.get_xlim()
+        if high - low < 2:
+            axes.set_xlim(low - 1, high + 1)
     axes.set_xlabel(along, color=style.text, fontsize=style.points)
     axes.set_ylabel(measure, color=style.text, fontsize=style.points)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))

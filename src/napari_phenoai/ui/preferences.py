@@ -6,10 +6,18 @@ import getpass
 import os
 from dataclasses import dataclass
 
-__all__ = ["PLUGIN", "Preferences", "preferences", "remember_reader"]
+__all__ = ["PLUGIN", "Place", "Preferences", "preferences", "remember_reader"]
 
 PLUGIN = "napari-phenoai"
 """Name of the distribution, and of the plugin."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where models run: ``auto``, ``cpu`` or ``cuda``, and the engine of networks on a CPU."""
+
+    device: str = "auto"
+    engine: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,8 @@ class Preferences:
         Share of the queue, in [0, 0.5], that new projects never train on.
     device : str
         ``auto``, ``cpu`` or ``cuda``.
+    engine : str
+        ``auto``, ``openvino`` or ``torch``: what predicts with networks on a CPU.
     """
 
     author: str = ""
@@ -35,6 +45,12 @@ class Preferences:
     train_after: int = 6
     heldout_share: float = 0.2
     device: str = "auto"
+    engine: str = "auto"
+
+    @property
+    def place(self) -> Place:
+        """Where models run."""
+        return Place(self.device, self.engine)
 
     @property
     def signature(self) -> str:
@@ -56,6 +72,7 @@ def preferences() -> Preferences:
         train_after=work.train_after,
         heldout_share=work.heldout_share,
         device=work.device,
+        engine=work.engine,
     )
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
-from napari_phenoai.ui.blocks import BLOCK_PX, Window, overlap
+from napari_phenoai.ui.blocks import BLOCK_PX, Window
+from napari_phenoai.ui.inlays import lay_in, paint_in
 from napari_phenoai.ui.patient_level import PatientLevel
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ __all__ = ["PatientPyramid"]
 _MEMORY_BYTES = 128 * 2**20
 
 _Key = tuple[int, int, int]
+
+Inlay = tuple["Tile", "NDArray[Any] | int"]
 
 
 class PatientPyramid:
@@ -52,11 +55,6 @@ class PatientPyramid:
     memory_bytes : int
         How much of it is kept; the coarsest level always is.
 
-    Attributes
-    ----------
-    inlay : (Tile, ndarray or int) or None
-        Pixels that are shown in place of those of the image, shape ``(y, x)``, or one
-        value for all of them.
     """
 
     arrived = Signal(object)
@@ -76,7 +74,8 @@ class PatientPyramid:
         self.dtype = np.dtype(dtype)
         self.samples = samples
         self._memory_bytes = memory_bytes
-        self.inlay: tuple[Tile, NDArray[Any] | int] | None = None
+        self._inlay: Inlay | None = None
+        self._whole: NDArray[Any] | None = None
         self._read = read
         self._reader = reader
         self._lock = Lock()
@@ -96,6 +95,40 @@ class PatientPyramid:
         """Whether blocks are on the way."""
         return bool(self._asked)
 
+    @property
+    def inlay(self) -> Inlay | None:
+        """Pixels shown in place of those of the image: a tile and its array, or one value."""
+        return self._inlay
+
+    @inlay.setter
+    def inlay(self, inlay: Inlay | None) -> None:
+        with self._lock:
+            self._inlay = inlay
+            if self._whole is not None:
+                self._whole[...] = 0
+                for block in self._plane(self._last).blocks():
+                    self._into_whole((self._last, *block))
+
+    def ask(self, level: int, rows: slice, columns: slice) -> None:
+        """Begin to read a rectangle at `level`, as far as it is not here."""
+        self._request(level, self._window(level, rows, columns))
+
+    def whole(self) -> NDArray[Any]:
+        """Return the coarsest level as one array that goes on changing with the pyramid.
+
+        A viewer may keep it: blocks that come later, what is painted and the inlay are
+        written into it. What is not here yet is 0.
+        """
+        plane = self._plane(self._last)
+        with self._lock:
+            whole = self._whole
+            if whole is None:
+                whole = self._whole = self._empty(plane)
+                for block in plane.blocks():
+                    self._into_whole((self._last, *block))
+        self._request(self._last, plane)
+        return whole
+
     def forget(self, tile: Tile | None = None) -> None:
         """Read the blocks under `tile` anew when they are next looked at; all without one.
 
@@ -103,6 +136,8 @@ class PatientPyramid:
         """
         with self._lock:
             self._stale |= {key for key in self._blocks if tile is None or self._touches(key, tile)}
+        if self._whole is not None:
+            self._request(self._last, self._plane(self._last))
 
     def paint(self, edit: Edit) -> None:
         """Show a change of a plain plane at once, before it can be read: roughly at coarse levels.
@@ -113,62 +148,61 @@ class PatientPyramid:
             self._stale |= {key for key in self._asked if self._touches(key, edit.tile)}
             for key in self._blocks:
                 if self._touches(key, edit.tile):
-                    self._paint_block(key, edit)
+                    window = self._block(key)
+                    paint_in(self._blocks[key], window, self._scale(key[0]), edit)
+                    self._into_whole(key)
 
     def release(self) -> None:
         """Let go of all blocks in memory."""
         with self._lock:
             self._blocks.clear()
+            self._whole = None
             self._bytes = 0
 
     def window(self, level: int, rows: slice, columns: slice) -> NDArray[Any]:
         """Return pixels of a rectangle at `level` as far as they are known."""
-        height, width = self.shapes[level]
-        y0, y1, _ = rows.indices(height)
-        x0, x1, _ = columns.indices(width)
-        window = Window(y0, max(y0, y1), x0, max(x0, x1))
+        window = self._window(level, rows, columns)
         lacking = [block for block in window.blocks() if not self._has(level, *block)]
         pixels = self._rough(level, window) if lacking else self._empty(window)
         self._paste(level, window, pixels)
         self._request(level, window)
-        if self.inlay is not None:
-            self._lay_in(level, window, pixels, *self.inlay)
+        if self._inlay is not None:
+            lay_in(pixels, window, self._scale(level), *self._inlay)
         return pixels
+
+    @property
+    def _last(self) -> int:
+        return len(self.shapes) - 1
+
+    def _plane(self, level: int) -> Window:
+        height, width = self.shapes[level]
+        return Window(0, height, 0, width)
+
+    def _block(self, key: _Key) -> Window:
+        level, row, column = key
+        height, width = self.shapes[level]
+        top, left = row * BLOCK_PX, column * BLOCK_PX
+        return Window(top, min(height, top + BLOCK_PX), left, min(width, left + BLOCK_PX))
+
+    def _window(self, level: int, rows: slice, columns: slice) -> Window:
+        height, width = self.shapes[level]
+        y0, y1, _ = rows.indices(height)
+        x0, x1, _ = columns.indices(width)
+        return Window(y0, max(y0, y1), x0, max(x0, x1))
+
+    def _into_whole(self, key: _Key) -> None:
+        """Write a block into the array that was handed out; with the lock held."""
+        level, block = key[0], self._blocks.get(key)
+        if self._whole is None or level != self._last or block is None:
+            return
+        window = self._block(key)
+        target = self._whole[window.y0 : window.y1, window.x0 : window.x1]
+        target[...] = block
+        if self._inlay is not None:
+            lay_in(target, window, self._scale(level), *self._inlay)
 
     def _has(self, level: int, row: int, column: int) -> bool:
         return (level, row, column) in self._blocks
-
-    def _lay_in(
-        self,
-        level: int,
-        window: Window,
-        pixels: NDArray[Any],
-        tile: Tile,
-        values: NDArray[Any] | int,
-    ) -> None:
-        scale_y, scale_x = self._scale(level)
-        y0, y1 = overlap(tile.y, tile.y1, scale_y, window.y0, window.y1)
-        x0, x1 = overlap(tile.x, tile.x1, scale_x, window.x0, window.x1)
-        target = (slice(y0 - window.y0, y1 - window.y0), slice(x0 - window.x0, x1 - window.x0))
-        if isinstance(values, int):
-            pixels[target] = values
-            return
-        rows = (np.arange(y0, y1) * scale_y).astype(int).clip(tile.y, tile.y1 - 1) - tile.y
-        columns = (np.arange(x0, x1) * scale_x).astype(int).clip(tile.x, tile.x1 - 1) - tile.x
-        pixels[target] = values[rows[:, None], columns[None, :]]
-
-    def _paint_block(self, key: _Key, edit: Edit) -> None:
-        level, row, column = key
-        (scale_y, scale_x), tile, block = self._scale(level), edit.tile, self._blocks[key]
-        top, left = row * BLOCK_PX, column * BLOCK_PX
-        y0, y1 = overlap(tile.y, tile.y1, scale_y, top, top + block.shape[0])
-        x0, x1 = overlap(tile.x, tile.x1, scale_x, left, left + block.shape[1])
-        rows = ((np.arange(y0, y1) + 0.5) * scale_y).astype(int).clip(tile.y, tile.y1 - 1) - tile.y
-        columns = ((np.arange(x0, x1) + 0.5) * scale_x).astype(int)
-        columns = columns.clip(tile.x, tile.x1 - 1) - tile.x
-        after = edit.after[rows[:, None], columns[None, :]]
-        changed = after != edit.before[rows[:, None], columns[None, :]]
-        block[y0 - top : y1 - top, x0 - left : x1 - left][changed] = after[changed]
 
     def _scale(self, level: int) -> tuple[float, float]:
         (rows, columns), (height, width) = self.shapes[0], self.shapes[level]
@@ -225,12 +259,10 @@ class PatientPyramid:
                 self._reader.ask(partial(self._fetch, key))
 
     def _fetch(self, key: _Key) -> None:
-        level, row, column = key
-        height, width = self.shapes[level]
-        rows = slice(row * BLOCK_PX, min(height, (row + 1) * BLOCK_PX))
-        columns = slice(column * BLOCK_PX, min(width, (column + 1) * BLOCK_PX))
+        window = self._block(key)
+        rows, columns = slice(window.y0, window.y1), slice(window.x0, window.x1)
         try:
-            block = np.ascontiguousarray(self._read(level, rows, columns))
+            block = np.ascontiguousarray(self._read(key[0], rows, columns))
         except Exception as error:  # noqa: BLE001 - handed to the listener whole
             self._failed = True
             self._asked.discard(key)
@@ -238,15 +270,17 @@ class PatientPyramid:
             return
         self._keep(key, block)
         self.arrived.emit(self)
+        if self._whole is not None and key[0] == self._last and key in self._stale:
+            self._request(self._last, window)
 
     def _keep(self, key: _Key, block: NDArray[Any]) -> None:
-        last = len(self.shapes) - 1
         with self._lock:
             self._asked.discard(key)
             former = self._blocks.pop(key, None)
             self._blocks[key] = block
+            self._into_whole(key)
             self._bytes += block.nbytes - (0 if former is None else former.nbytes)
-            for other in [key for key in self._blocks if key[0] != last]:
+            for other in [key for key in self._blocks if key[0] != self._last]:
                 if self._bytes <= self._memory_bytes:
                     break
                 self._bytes -= self._blocks.pop(other).nbytes

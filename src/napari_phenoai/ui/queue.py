@@ -1,11 +1,11 @@
-"""The Queue dock: a filmstrip of the tiles that come, and those that are done."""
+"""The Queue dock: a filmstrip of the tiles that come and those that are done, and a map."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from psygnal.qt import start_emitting_from_queue
-from qtpy.QtCore import QModelIndex, QSize, Qt
+from qtpy.QtCore import QModelIndex, QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -13,31 +13,38 @@ from qtpy.QtWidgets import (
     QListView,
     QPushButton,
     QSizePolicy,
-    QSpinBox,
+    QSplitter,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_phenoai.core.sampling import strategies
+from napari_phenoai.ui.controls.choosing import BatchBox, StrategyBox
+from napari_phenoai.ui.controls.class_filter import ClassFilter
+from napari_phenoai.ui.controls.elided import ElidedLabel
 from napari_phenoai.ui.controls.tile_card import CARD_HEIGHT_PX, PICTURE_PX, TileCard
 from napari_phenoai.ui.docks import settle_soon
 from napari_phenoai.ui.errors import show_errors_of
 from napari_phenoai.ui.listening import listen
 from napari_phenoai.ui.queue_model import ITEM_ROLE, QueueFilter, QueueModel
 from napari_phenoai.ui.session import session_of
+from napari_phenoai.ui.tile_classes import TileClasses
 from napari_phenoai.ui.tile_pictures import TilePictures
+from napari_phenoai.ui.where import Whereabouts
 
 if TYPE_CHECKING:
     import napari.viewer
     import numpy as np
     from numpy.typing import NDArray
+    from qtpy.QtGui import QResizeEvent
 
     from napari_phenoai.core.records import QueueItem
 
 __all__ = ["QueueDock"]
 
 _BEAT_MS = 10
-_SHORT = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+_SORT_MS = 150
+_NARROW_PX = 440
 _FILTERS = (
     ("all", "All tiles"),
     ("waiting", "To do"),
@@ -45,17 +52,10 @@ _FILTERS = (
     ("flagged", "Flagged"),
     ("heldout", "Held-out"),
 )
-_STRATEGIES = {
-    "coverage": "Tiles that together show all kinds of pixels",
-    "random": "Random: an even look at everything",
-    "foreground-random": "Random among tiles with each class, the rarer ones more often",
-    "entropy": "Where the model is unsure (entropy)",
-    "margin": "Where two classes are close (margin)",
-}
 
 
 class QueueDock(QWidget):
-    """Shows the queue, lets jump to a tile, and chooses anew.
+    """Shows the queue and where its tiles lie, lets jump to a tile, and chooses anew.
 
     Parameters
     ----------
@@ -74,12 +74,19 @@ class QueueDock(QWidget):
         self.pictures = TilePictures(self.session.background, 2 * PICTURE_PX)
         self.card = TileCard(self._picture_of)
         self.strip = QListView()
+        self.where = Whereabouts(viewer, self.session)
+        self.contents = TileClasses(self.session.background)
         self.filter_box = QComboBox()
-        self.strategy_box = QComboBox()
-        self.batch_box = QSpinBox()
+        self.class_box = ClassFilter()
+        self.strategy_box = StrategyBox()
+        self.batch_box = BatchBox()
         self.refresh_button = QPushButton("Choose anew")
-        self.counts = QLabel()
+        self.counts = ElidedLabel()
         self.empty = QLabel()
+        self._pages = QStackedWidget()
+        self._split = QSplitter(Qt.Orientation.Horizontal)
+        self._moved = False
+        self._sort = QTimer(self)
         self._compose()
         self._connect()
         self._on_project()
@@ -89,6 +96,31 @@ class QueueDock(QWidget):
 
     def _compose(self) -> None:
         self._fill_controls()
+        self._fill_strip()
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty.setWordWrap(True)
+        self._pages.addWidget(self.empty)
+        self._pages.addWidget(self.strip)
+        self._split.addWidget(self._pages)
+        self._split.addWidget(self.where.map)
+        self._split.setStretchFactor(0, 1)
+        self._split.setCollapsible(0, False)
+        line = QHBoxLayout()
+        line.setSpacing(4)
+        line.addWidget(self.filter_box)
+        line.addWidget(self.class_box, 1)
+        line.addWidget(self.counts, 2)
+        line.addWidget(self.strategy_box, 1)
+        line.addWidget(self.batch_box)
+        line.addWidget(self.refresh_button)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(6, 4, 6, 4)
+        box.setSpacing(4)
+        box.addLayout(line)
+        box.addWidget(self._split, 1)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def _fill_strip(self) -> None:
         self.strip.setModel(self.filter)
         self.strip.setItemDelegate(self.card)
         self.strip.setFlow(QListView.Flow.LeftToRight)
@@ -98,48 +130,13 @@ class QueueDock(QWidget):
         self.strip.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.strip.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.strip.setMinimumHeight(CARD_HEIGHT_PX + 16)
-        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.empty.setWordWrap(True)
-        line = QHBoxLayout()
-        line.addWidget(self.filter_box)
-        line.addWidget(self.counts)
-        line.addStretch(1)
-        self.strategy_box.setSizeAdjustPolicy(_SHORT)
-        self.strategy_box.setMinimumContentsLength(12)
-        line.addWidget(self.strategy_box)
-        line.addWidget(self.batch_box)
-        line.addWidget(self.refresh_button)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(6, 4, 6, 4)
-        box.setSpacing(4)
-        box.addLayout(line)
-        box.addWidget(self.strip, 1)
-        box.addWidget(self.empty, 1)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def _fill_controls(self) -> None:
         for key, text in _FILTERS:
             self.filter_box.addItem(text, key)
-        self.strategy_box.addItem("Choose: automatic", None)
-        self.strategy_box.setItemData(
-            0,
-            "Coverage at first, then tiles with each class, the rarer ones more often",
-            Qt.ItemDataRole.ToolTipRole,
-        )
-        for at, name in enumerate(strategies(), start=1):
-            self.strategy_box.addItem(name.replace("-", " "), name)
-            tip = _STRATEGIES.get(name, name)
-            self.strategy_box.setItemData(at, tip, Qt.ItemDataRole.ToolTipRole)
-        self.strategy_box.setToolTip("How the next tiles are chosen; held-out ones are random")
-        self.batch_box.setRange(5, 200)
-        self.batch_box.setValue(20)
-        self.batch_box.setSuffix(" tiles")
-        self.batch_box.setMinimumWidth(104)
-        self.batch_box.setToolTip("How many tiles are chosen at once")
         self.refresh_button.setToolTip("Choose the next tiles anew; the one on the screen stays")
-        for widget in (self.filter_box, self.strategy_box, self.refresh_button):
+        for widget in (self.filter_box, self.refresh_button):
             widget.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.batch_box.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
 
     def _connect(self) -> None:
         session = self.session
@@ -148,18 +145,27 @@ class QueueDock(QWidget):
         listen(self, session.current_changed, self._on_current)
         listen(self, session.standing_changed, self._on_standing)
         listen(self, self.pictures.arrived, self._on_picture)
+        listen(self, session.history_changed, self._on_pixels)
+        listen(self, session.jobs_changed, self._on_pixels)
+        listen(self, self.contents.arrived, self._sort_soon)
         self.strip.clicked.connect(self._jump)
-        self.filter_box.currentIndexChanged.connect(
-            lambda _: self.filter.set_wanted(self.filter_box.currentData())
-        )
+        self.filter_box.currentIndexChanged.connect(self._set_filter)
+        self.class_box.wanted.connect(self._set_class)
+        self._split.splitterMoved.connect(self._on_moved)
+        self._sort.setSingleShot(True)
+        self._sort.setInterval(_SORT_MS)
+        self._sort.timeout.connect(self._sort_now)
         self.refresh_button.clicked.connect(self._refresh)
 
     # --- answers
 
     def _on_project(self) -> None:
-        if self.session.project is None:
+        project = self.session.project
+        if project is None:
             self.pictures.clear()
-        self.setEnabled(self.session.project is not None)
+            self.contents.clear()
+        self.class_box.set_scheme(project.scheme if project is not None else None)
+        self.setEnabled(project is not None)
         self._on_queue()
 
     def _on_queue(self) -> None:
@@ -167,19 +173,30 @@ class QueueDock(QWidget):
         self.model.images = self.session.standing.images
         self.model.set_items(queue)
         left = sum(item.state == "waiting" for item in queue)
-        self.counts.setText(f"{len(queue) - left} done, {left} left" if queue else "")
+        self.counts.set_whole(f"{len(queue) - left} done, {left} left" if queue else "")
         filling = self.session.filling
         busy = filling is not None and filling.busy
         self.refresh_button.setText("Choosing …" if busy else "Choose anew")
         self.refresh_button.setEnabled(not busy)
-        self.strip.setVisible(bool(queue))
-        self.empty.setVisible(not queue)
-        self.empty.setText(self._why_empty(busy=busy))
+        self._show_strip()
         self._on_current()
 
-    def _why_empty(self, *, busy: bool) -> str:
+    def _show_strip(self) -> None:
+        """Show the cards, or why there are none."""
+        any_card = self.filter.rowCount() > 0
+        self.empty.setText("" if any_card else self._why_empty())
+        if any_card != (self._pages.currentWidget() is self.strip):
+            self._pages.setCurrentWidget(self.strip if any_card else self.empty)
+            QTimer.singleShot(0, self._scroll)
+
+    def _why_empty(self) -> str:
         if self.session.project is None:
             return "Open a project: its tiles will be lined up here."
+        if self.session.queue:
+            busy = self.class_box.chosen is not None and self.contents.busy
+            return "Looking for tiles …" if busy else "No tile of the queue is like that."
+        filling = self.session.filling
+        busy = filling is not None and filling.busy
         return "Choosing tiles …" if busy else "No tiles yet: add images in the Project dock."
 
     def _on_current(self) -> None:
@@ -188,7 +205,11 @@ class QueueDock(QWidget):
         if key != self.card.current:
             self.card.current = key
             self._redraw()
-        row = self.model.row_of(key) if key else None
+        self._scroll()
+
+    def _scroll(self) -> None:
+        """Bring the current tile into the middle of the strip."""
+        row = self.model.row_of(self.card.current) if self.card.current else None
         if row is not None:
             index = self.filter.mapFromSource(self.model.index(row))
             self.strip.scrollTo(index, QListView.ScrollHint.PositionAtCenter)
@@ -200,6 +221,20 @@ class QueueDock(QWidget):
 
     def _on_standing(self) -> None:
         self.model.images = self.session.standing.images
+        self._sort_soon()
+
+    def _on_pixels(self) -> None:
+        """Hear that tiles may hold other classes now."""
+        self.contents.renew()
+        self._sort_soon()
+
+    def _sort_soon(self) -> None:
+        if self.class_box.chosen is not None and not self._sort.isActive():
+            self._sort.start()
+
+    def _sort_now(self) -> None:
+        self.filter.invalidate()
+        self._show_strip()
 
     def _on_picture(self, key: str) -> None:
         row = self.model.row_of(key)
@@ -210,7 +245,25 @@ class QueueDock(QWidget):
         project = self.session.project
         return None if project is None else self.pictures.picture(project, item.where)
 
+    def _holds(self, item: QueueItem) -> bool:
+        project, wanted = self.session.project, self.class_box.chosen
+        if project is None or wanted is None:
+            return True
+        served = self.session.standing.served
+        return self.contents.holds(project, item, wanted, served.id if served else None)
+
     # --- wishes
+
+    def _set_filter(self) -> None:
+        self.filter.set_wanted(self.filter_box.currentData())
+        self._show_strip()
+
+    def _set_class(self, class_id: int | None) -> None:
+        self.filter.set_class(None if class_id is None else self._holds)
+        self._show_strip()
+
+    def _on_moved(self) -> None:
+        self._moved = True
 
     def _jump(self, index: QModelIndex) -> None:
         item = index.data(ITEM_ROLE)
@@ -223,6 +276,16 @@ class QueueDock(QWidget):
             filling.strategy = self.strategy_box.currentData()
             filling.batch = self.batch_box.value()
             filling.refresh()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Give the map a square as high as the strip, unless a person has chosen its width."""
+        super().resizeEvent(event)
+        self.where.resized()
+        self.where.map.setVisible(self.width() >= _NARROW_PX)
+        if not self._moved:
+            width, side = self._split.width(), self._split.height()
+            self._split.setSizes([width - side, side])
+        QTimer.singleShot(0, self._scroll)
 
     def sizeHint(self) -> QSize:
         """Return a height that shows one row of cards and no more."""

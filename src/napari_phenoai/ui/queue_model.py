@@ -9,7 +9,7 @@ from qtpy.QtCore import QAbstractListModel, QModelIndex, QSortFilterProxyModel, 
 from napari_phenoai.ui.theme import STATE_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from napari_phenoai.core.records import ImageRecord, QueueItem
 
@@ -89,25 +89,34 @@ class QueueModel(QAbstractListModel):
 
 
 class QueueFilter(QSortFilterProxyModel):
-    """Lets through items that the person wants to see: all, to do, flagged, held-out."""
+    """Lets through items that the person wants to see: of one state, and with one class."""
 
     def __init__(self) -> None:
         super().__init__()
         self.wanted = "all"
+        self.shows_class: Callable[[QueueItem], bool] | None = None
 
     def set_wanted(self, wanted: str) -> None:
         """Show ``all``, ``waiting``, ``decided``, ``flagged`` or ``heldout`` tiles."""
         self.wanted = wanted
         self.invalidate()
 
+    def set_class(self, shows_class: Callable[[QueueItem], bool] | None) -> None:
+        """Show only tiles for which this is true; without it those of all classes."""
+        self.shows_class = shows_class
+        self.invalidate()
+
     def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:
         """Tell whether a row is to be seen."""
         source = self.sourceModel()
         item = source.index(row, 0, parent).data(ITEM_ROLE) if source is not None else None
-        if item is None or self.wanted == "all":
-            return item is not None
+        if item is None or not self._has_state(item):
+            return False
+        return self.shows_class is None or self.shows_class(item)
+
+    def _has_state(self, item: QueueItem) -> bool:
         if self.wanted == "heldout":
             return held(item)
         if self.wanted == "decided":
-            return bool(item.state != "waiting")
-        return bool(item.state == self.wanted)
+            return item.state != "waiting"
+        return self.wanted in ("all", item.state)

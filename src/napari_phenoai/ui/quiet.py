@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from napari_phenoai.loop.models import load_predictor
 from napari_phenoai.ml.loading import preload_torch
+from napari_phenoai.ui.preferences import Place
 
 if TYPE_CHECKING:
     from napari_phenoai.core.ports import Predictor
@@ -68,7 +69,7 @@ def quietly() -> Iterator[None]:
             gc.enable()
 
 
-def load_quietly(project: Project, model: str, device: str = "auto") -> Predictor:
+def load_quietly(project: Project, model: str, place: Place | None = None) -> Predictor:
     """Return a model of `project`, loaded so that the window goes on; for a thread.
 
     Raises
@@ -81,4 +82,5 @@ def load_quietly(project: Project, model: str, device: str = "auto") -> Predicto
     with quietly():
         if project.models.card(model).family == "unet":
             preload_torch()
-        return load_predictor(project, model, device=device)
+        place = place or Place()
+        return load_predictor(project, model, device=place.device, engine=place.engine)

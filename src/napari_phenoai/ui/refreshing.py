@@ -39,17 +39,21 @@ class Refresher(QObject):
         self._timer.setInterval(_PAUSE_MS)
         self._timer.timeout.connect(self._refresh)
 
-    def watch(self, pyramid: PatientPyramid, layer: Layer) -> None:
-        """Refresh `layer` from now on when `pyramid` has news; end what it watched before.
+    def listen(self, pyramid: PatientPyramid) -> None:
+        """Hear of news of `pyramid`, before a layer shows it: so that none gets lost.
 
-        Blocks that arrived before anybody listened are drawn at the next beat.
+        A call of `watch` must follow before the event loop goes on.
         """
-        self.forget(layer)
-        self._watched[id(layer)] = (pyramid, layer)
         if id(pyramid) not in self._links:
             self._links[id(pyramid)] = hear_from_thread(pyramid.arrived, self._hear)
-        if not pyramid.pending:
-            self.soon(layer)
+
+    def watch(self, pyramid: PatientPyramid, layer: Layer) -> None:
+        """Refresh `layer` from now on when `pyramid` has news; end what it watched before."""
+        former, _ = self._watched.get(id(layer), (None, None))
+        if former is not pyramid:
+            self.forget(layer)
+        self._watched[id(layer)] = (pyramid, layer)
+        self.listen(pyramid)
 
     def forget(self, layer: Layer) -> None:
         """Stop watching for `layer`."""
@@ -80,10 +84,6 @@ class Refresher(QObject):
     def _refresh(self) -> None:
         dirty, self._dirty = self._dirty, set()
         for key in dirty:
-            pyramid, layer = self._watched.get(key, (None, None))
-            if pyramid is None or layer is None or not layer.visible:
-                continue
-            if len(pyramid.shapes) == 1:  # napari keeps the pixels of an only level
-                layer.data = type(layer.data)(list(layer.data))
-            else:
+            _, layer = self._watched.get(key, (None, None))
+            if layer is not None and layer.visible:
                 layer.refresh(extent=False)

@@ -77,7 +77,8 @@ class ResultsDock(SessionDock):
         project = self.session.project
         if project is None or self._predicting is not None:
             return
-        work = predict_project(project, device=self.session.device)
+        place = self.session.place
+        work = predict_project(project, device=place.device, engine=place.engine)
         job = Job("Predicting all images", work, kind="predict")
         self._predicting = job
         job.ended.connect(while_alive(self, self._on_predicted), thread="main")
@@ -129,6 +130,7 @@ class ResultsDock(SessionDock):
         self.source_box.setToolTip("People's labels where there are any, else the prediction")
         self.format_box.setToolTip("File format of the masks")
         self.note = QLabel("* some pixels of this image have no class yet")
+        self.note.setWordWrap(True)
         self.note.hide()
         content = QWidget()
         layout = QVBoxLayout(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from napari_phenoai.ui.theme import dice_text
@@ -36,13 +37,17 @@ def where_words(session: Session) -> str:
     return f"{project.spec.name}  ·  {image.name}" if image else project.spec.name
 
 
-def model_words(standing: Standing) -> str:
-    """Say which model serves."""
+def model_words(session: Session) -> str:
+    """Say which model serves, and on what it runs once it is loaded."""
+    standing = session.standing
     if standing.served is None:
         return "No model yet"
     family = {"forest": "trees", "unet": "network"}.get(standing.served.family, "model")
-    made = standing.served.created.astimezone()
-    return f"Model: {family} of {made:%d %b, %H:%M}"
+    made, today = standing.served.created.astimezone(), datetime.now().astimezone()
+    when = f"{made:%H:%M}" if made.date() == today.date() else f"{made:%d %b}"
+    loaded = session.reviewing.predictor if session.reviewing is not None else None
+    place = f"  ·  {loaded.device}" if loaded is not None else ""
+    return f"Model: {family} of {when}{place}"
 
 
 def quality_words(standing: Standing) -> str:

@@ -12,6 +12,7 @@ from napari_phenoai.io.project import Project
 from napari_phenoai.ui.background import Background
 from napari_phenoai.ui.jobbook import JobBook
 from napari_phenoai.ui.opened import Opened
+from napari_phenoai.ui.preferences import Place
 from napari_phenoai.ui.quiet import set_memory_aside, take_memory_back
 from napari_phenoai.ui.session_parts import SessionParts
 from napari_phenoai.ui.standing import Standing, standing_of
@@ -42,7 +43,7 @@ class Session(SessionParts):
         super().__init__()
         self.standing = Standing()
         self.author = ""
-        self.device = "auto"
+        self.place = Place()
         self.background = Background()
         self.book = JobBook(self.background)
         self._leaving: list[Project] = []
@@ -71,7 +72,7 @@ class Session(SessionParts):
         """Take over an open `project`; it is closed with the session."""
         self.close_project()
         self.opened = Opened(
-            project, self.background, self.run, author=self.author, device=self.device
+            project, self.background, self.run, author=self.author, place=self.place
         )
         self._listen(self.opened)
         set_memory_aside()
@@ -112,11 +113,11 @@ class Session(SessionParts):
             self.error_raised.emit(error)
         self.project_changed.emit()
 
-    def introduce(self, author: str, device: str = "auto") -> None:
-        """Say who works here, and on which device models run."""
-        self.author, self.device = author, device
+    def introduce(self, author: str, place: Place | None = None) -> None:
+        """Say who works here, and where models run."""
+        self.author, self.place = author, place or Place()
         if self.opened is not None:
-            self.opened.introduce(author, device)
+            self.opened.introduce(author, self.place)
 
     # --- tiles
 

@@ -87,7 +87,7 @@ class SessionDock(QWidget):
 
     def on_preferences(self, wanted: Preferences) -> None:
         """Hear what the person prefers."""
-        self.session.introduce(wanted.signature, wanted.device)
+        self.session.introduce(wanted.signature, wanted.place)
         remember_reader()
 
     def showEvent(self, event: QShowEvent | None) -> None:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QTimer
 
+from napari_phenoai.core.locking import locked_mask
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from napari.layers import Labels
 
@@ -23,6 +25,7 @@ __all__ = [
     "can_redo",
     "can_undo",
     "forget_strokes",
+    "guard",
     "keep_strokes",
     "painting_now",
     "polygon_of",
@@ -63,6 +66,48 @@ def keep_strokes(layer: Labels) -> None:
 def forget_strokes(layer: Labels) -> None:
     """Let napari forget what was painted in `layer`; not while a stroke is under way."""
     layer._reset_history()  # noqa: SLF001 - else undo would paint one tile into another
+
+
+def guard(
+    layer: Labels, locked: Callable[[], Collection[int]], refused: Callable[[], object]
+) -> None:
+    """Let no tool change pixels of `layer` that carry a locked value, for as long as it lives.
+
+    They are left out before a stamp of the brush, a patch or a polygon is laid, so they are
+    never drawn otherwise, and undo and redo know only what was really painted.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        Plain, with a numpy array.
+    locked : callable
+        Returns the values that are locked at that moment.
+    refused : callable
+        Called whenever a tool would have changed such a pixel.
+    """
+    lay: Any = getattr(layer, "_apply_mask_to_data", None)  # all tools of napari end there
+    set_items = layer.data_setitem
+
+    def guarded(data: Any, mask: Any, new_label: int, place: Any) -> Any:
+        values = locked()
+        kept = locked_mask(data, values) & mask if values else None
+        if kept is not None and kept.any():
+            if (data[kept] != new_label).any():
+                refused()
+            mask = mask & ~kept
+        return lay(data, mask, new_label, place)
+
+    def guarded_items(indices: Any, value: Any, refresh: bool = True) -> None:
+        kept = locked_mask(layer.data[indices], locked())
+        if kept.any():
+            refused()
+            indices = tuple(np.asarray(axis)[~kept] for axis in indices)
+            value = value if np.ndim(value) == 0 else np.asarray(value)[~kept]
+        set_items(indices, value, refresh)
+
+    layer.data_setitem = guarded_items
+    if lay is not None:
+        layer._apply_mask_to_data = guarded  # noqa: SLF001 - see above
 
 
 class Strokes:

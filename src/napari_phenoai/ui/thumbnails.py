@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["thumbnail"]
 
 
-def thumbnail(source: ImageSource, size: int = 56) -> NDArray[np.uint8]:
-    """Return a picture of the middle plane that fits into `size` x `size` pixels.
+def thumbnail(source: ImageSource, size: int = 56, *, z: int | None = None) -> NDArray[np.uint8]:
+    """Return a picture of plane `z`, or else the middle one, that fits into `size` x `size` pixels.
 
     Returns
     -------
@@ -29,7 +29,8 @@ def thumbnail(source: ImageSource, size: int = 56) -> NDArray[np.uint8]:
     levels: list[Any] = list(source.levels)
     level = next((lv for lv in reversed(levels) if max(lv.shape[-2:]) >= size), levels[0])
     channels = slice(0, 3) if is_colour(source) else slice(0, 1)
-    pixels = read_lazily(level, source.shape[0] // 2, channels, slice(None), slice(None))
+    plane = source.shape[0] // 2 if z is None else z
+    pixels = read_lazily(level, plane, channels, slice(None), slice(None))
     step = max(1, max(pixels.shape[1:]) // (8 * size))
     picture = Image.fromarray(_as_bytes(np.moveaxis(pixels[:, ::step, ::step], 0, -1)))
     picture.thumbnail((size, size))

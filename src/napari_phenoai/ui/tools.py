@@ -12,6 +12,7 @@ from napari_phenoai.ui.strokes import can_redo, can_undo
 if TYPE_CHECKING:
     from napari.layers import Labels
 
+    from napari_phenoai.ui.class_marks import ClassMarks
     from napari_phenoai.ui.layers import TileLayers
     from napari_phenoai.ui.session import Session
 
@@ -33,6 +34,8 @@ class Tools:
         Whose tile is painted.
     session : Session
         Knows the classes.
+    marks : ClassMarks
+        Knows which of them are locked or hidden.
 
     Attributes
     ----------
@@ -46,12 +49,13 @@ class Tools:
 
     changed = Signal()
 
-    def __init__(self, layers: TileLayers, session: Session) -> None:
+    def __init__(self, layers: TileLayers, session: Session, marks: ClassMarks) -> None:
         self.tool = "brush"
         self.class_id = 0
         self.size_px = 15
         self._layers = layers
         self._session = session
+        self._marks = marks
         self._layer: Labels | None = None
         self._applying = False
         self._links = [
@@ -68,8 +72,9 @@ class Tools:
         self._apply()
 
     def choose_class(self, class_id: int) -> None:
-        """Paint this class from now on; the eraser is put down."""
+        """Paint this class from now on; the eraser is put down, a hidden class shown."""
         self.class_id = class_id
+        self._marks.show(class_id)
         if self.tool in ("eraser", "pan"):
             self.tool = "brush"
         self._apply()
@@ -100,7 +105,8 @@ class Tools:
         if self._session.painting is not None and self._session.paints_anywhere:
             self._session.painting.turn("undo")
         elif self._layer is not None and can_undo(self._layer):
-            self._layer.undo()
+            with self._marks.lifted():
+                self._layer.undo()
         elif self._layer is not None:
             show_info("No stroke is left to undo in this tile.")
 
@@ -109,7 +115,8 @@ class Tools:
         if self._session.painting is not None and self._session.paints_anywhere:
             self._session.painting.turn("redo")
         elif self._layer is not None and can_redo(self._layer):
-            self._layer.redo()
+            with self._marks.lifted():
+                self._layer.redo()
         elif self._layer is not None:
             show_info("No stroke is left to do again in this tile.")
 

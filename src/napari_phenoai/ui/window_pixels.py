@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_phenoai.core.edits import edit_between
 from napari_phenoai.core.geometry import Tile
+from napari_phenoai.core.locking import protected
 from napari_phenoai.core.window import changed_box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_phenoai.core.edits import Edit
@@ -55,16 +57,39 @@ class WindowPixels:
         tool, author : str
             What it was painted with, and by whom.
         """
-        if box is not None:
-            box = _clipped(box[0], self.tile.height), _clipped(box[1], self.tile.width)
-        box = box or changed_box(self._known, self.painted)
-        if box is None or box[0].start == box[0].stop or box[1].start == box[1].stop:
+        box = self._changed(box)
+        if box is None:
             return None
         before, after = self._known[box], self.painted[box]
         edit = edit_between(self._part(box), before, after, tool=tool, author=author)
         if edit is not None:
             self._lay(edit, self._known)
         return edit
+
+    def restore(self, box: tuple[slice, slice] | None, locked: Collection[int]) -> bool:
+        """Take back what was painted since the last time over pixels that are locked.
+
+        Parameters
+        ----------
+        box : tuple of slice or None
+            As of `edit`.
+        locked : collection of int
+            Label values that must stay where they are.
+
+        Returns
+        -------
+        bool
+            Whether there were any.
+        """
+        box = self._changed(box) if locked else None
+        if box is None:
+            return False
+        painted = self.painted[box]
+        kept = protected(self._known[box], painted, locked)
+        if np.array_equal(kept, painted):
+            return False
+        painted[...] = kept
+        return True
 
     def take_in(self, edit: Edit, waiting: Iterable[Edit] = ()) -> bool:
         """Show a change that was made elsewhere; return whether pixels are others now.
@@ -94,6 +119,13 @@ class WindowPixels:
         known[...] = values
         painted[changed] = values[changed]
         return bool(changed.any())
+
+    def _changed(self, box: tuple[slice, slice] | None) -> tuple[slice, slice] | None:
+        """Return `box` within the window, or else one round all changes; None when it is empty."""
+        if box is None:
+            return changed_box(self._known, self.painted)
+        rows, columns = _clipped(box[0], self.tile.height), _clipped(box[1], self.tile.width)
+        return None if rows.start == rows.stop or columns.start == columns.stop else (rows, columns)
 
     def _lay(self, edit: Edit, pixels: NDArray[np.uint8]) -> None:
         if self.tile.intersects(edit.tile):

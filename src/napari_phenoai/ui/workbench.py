@@ -63,7 +63,7 @@ class WorkbenchDock(QWidget):
         start_emitting_from_queue(msec=_BEAT_MS)
         self.viewer = viewer
         self.session = session_of(viewer)
-        self.session.introduce(preferences().signature, preferences().device)
+        self.session.introduce(preferences().signature, preferences().place)
         show_errors_of(self.session)
         self.bench = Bench(viewer, self.session, self)
         self.welcome = Welcome()
@@ -74,7 +74,7 @@ class WorkbenchDock(QWidget):
         self._compose()
         self._connect()
         self._on_project()
-        for module in ("dask.array", "zarr", "pandas"):  # the first picture would wait for them
+        for module in ("dask.array", "zarr", "pandas", "tifffile"):  # else the first use waits
             self.session.background.do("pictures", partial(import_module, module))
 
     def toggle_keys(self) -> None:

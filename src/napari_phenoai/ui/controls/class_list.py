@@ -1,10 +1,10 @@
-"""The class list: colour, name, number key and share in the tile."""
+"""The class list: colour, name, number key, share in the tile, eye and lock."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
@@ -18,17 +18,21 @@ from qtpy.QtWidgets import (
 )
 
 from napari_phenoai.ui.controls.elided import ElidedLabel
+from napari_phenoai.ui.controls.mark_button import MarkButton
 from napari_phenoai.ui.controls.name_edit import NameEdit
+from napari_phenoai.ui.keys import key_of
 from napari_phenoai.ui.theme import readable_on
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from qtpy.QtGui import QMouseEvent
 
     from napari_phenoai.core.scheme import ClassScheme, LabelClass
 
 __all__ = ["ClassList", "ClassRow"]
+
+_ALARM_MS = 900
 
 
 class ClassRow(QWidget):
@@ -42,20 +46,21 @@ class ClassRow(QWidget):
         It gets another name.
     recoloured : int, str
         It gets another colour, ``#rrggbb``.
+    eyed, locked : int
+        It is to be hidden or shown; locked or unlocked.
     """
 
     chosen = QtSignal(int)
     renamed = QtSignal(int, str)
     recoloured = QtSignal(int, str)
+    eyed = QtSignal(int)
+    locked = QtSignal(int)
 
     def __init__(self, item: LabelClass, number: int, background: bool) -> None:
         super().__init__()
         self.item = item
         self.setObjectName("classRow")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(4, 2, 4, 2)
-        row.setSpacing(6)
         self.swatch = _swatch(item.colour, number)
         self.swatch.clicked.connect(self._pick_colour)
         told = background and "background" not in item.name.lower()
@@ -67,15 +72,24 @@ class ClassRow(QWidget):
         self._names.addWidget(self.name)
         self._names.addWidget(self.edit)
         self._names.setFixedHeight(22)
-        self.share = QLabel("")
-        self.share.setFixedWidth(56)
-        self.share.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.share.setToolTip("Share of this tile")
-        row.addWidget(self.swatch)
-        row.addWidget(self._names, 1)
-        row.addWidget(self.share)
+        self.share = _share_label()
+        self.eye, self.lock = MarkButton("eye"), MarkButton("lock")
+        self.eye.clicked.connect(lambda: self.eyed.emit(self.item.id))
+        self.lock.clicked.connect(lambda: self.locked.emit(self.item.id))
+        self._compose()
+        self.set_marks(hidden=False, locked=False)
         key = f"key {number}; " if number <= 9 else ""
         self.setToolTip(f"Click to paint {item.name} ({key}double-click to rename)")
+
+    def _compose(self) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(4, 1, 2, 1)
+        row.setSpacing(4)
+        row.addWidget(self.swatch)
+        row.addSpacing(2)
+        row.addWidget(self._names, 1)
+        for widget in (self.share, self.eye, self.lock):
+            row.addWidget(widget)
 
     def set_chosen(self, chosen: bool) -> None:
         """Show whether this class is the one that is painted."""
@@ -89,6 +103,21 @@ class ClassRow(QWidget):
     def set_share(self, share: float | None) -> None:
         """Show which share of the tile the class covers; None shows nothing."""
         self.share.setText("" if share is None else _percent(share))
+
+    def set_marks(self, *, hidden: bool, locked: bool) -> None:
+        """Show whether the class is hidden, and whether it is locked."""
+        name = self.item.name
+        eye = f"Hidden: show {name} again" if hidden else f"Hide {name}; nothing is changed"
+        lock = (
+            f"Locked: no tool changes pixels of {name}. Click to unlock"
+            if locked
+            else f"Lock {name}, so that no tool changes its pixels"
+        )
+        self.eye.set_state(hidden, f"{eye} ({key_of('eye')} while it is chosen)")
+        self.lock.set_state(locked, f"{lock} ({key_of('lock')} while it is chosen)")
+        font = self.name.font()
+        font.setItalic(hidden)
+        self.name.setFont(font)
 
     def start_rename(self) -> None:
         """Put the name into an edit field."""
@@ -125,16 +154,25 @@ class ClassRow(QWidget):
 class ClassList(QWidget):
     """All classes in use, and a field for the name of a new one.
 
+    Attributes
+    ----------
+    show_all : QToolButton
+        For the heading; seen while a class is hidden.
+
     Signals
     -------
     chosen : int
         A class is to be painted.
     renamed, recoloured : int, str
         A class gets another name or colour.
+    eyed, locked : int
+        A class is to be hidden or shown; locked or unlocked.
     added : str
         A class of this name is wanted.
     """
 
+    eyed = QtSignal(int)
+    locked = QtSignal(int)
     chosen = QtSignal(int)
     renamed = QtSignal(int, str)
     recoloured = QtSignal(int, str)
@@ -144,12 +182,22 @@ class ClassList(QWidget):
         super().__init__(parent)
         self.rows: dict[int, ClassRow] = {}
         self._scheme: ClassScheme | None = None
+        self._calm = QTimer(self)
+        self._calm.setSingleShot(True)
+        self._calm.setInterval(_ALARM_MS)
+        self._calm.timeout.connect(lambda: self._set_alarm(on=False))
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(1)
         self._rows = QVBoxLayout()
         self._rows.setSpacing(1)
         box.addLayout(self._rows)
+        self.show_all = QToolButton()
+        self.show_all.setText("Show all")
+        self.show_all.setToolTip(f"Show the hidden classes again ({key_of('all_eyes')})")
+        self.show_all.setAutoRaise(True)
+        self.show_all.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.show_all.hide()
         self.new_name = NameEdit("")
         self.new_name.setPlaceholderText("Name of the new class, then Enter")
         self.new_name.entered.connect(self._add)
@@ -170,6 +218,8 @@ class ClassList(QWidget):
             row.chosen.connect(self.chosen.emit)
             row.renamed.connect(self.renamed.emit)
             row.recoloured.connect(self.recoloured.emit)
+            row.eyed.connect(self.eyed.emit)
+            row.locked.connect(self.locked.emit)
             self._rows.addWidget(row)
             self.rows[item.id] = row
 
@@ -177,6 +227,21 @@ class ClassList(QWidget):
         """Mark the class that is painted."""
         for key, row in self.rows.items():
             row.set_chosen(key == class_id)
+
+    def show_marks(self, *, hidden: Collection[int], locked: Collection[int]) -> None:
+        """Show which classes are hidden, and which are locked."""
+        for key, row in self.rows.items():
+            row.set_marks(hidden=key in hidden, locked=key in locked)
+        self.show_all.setVisible(any(key in hidden for key in self.rows))
+
+    def alarm(self) -> None:
+        """Light the closed locks up for a moment: one of them has stopped a tool."""
+        self._set_alarm(on=True)
+        self._calm.start()
+
+    def _set_alarm(self, *, on: bool) -> None:
+        for row in self.rows.values():
+            row.lock.set_alarm(on=on)
 
     def show_shares(self, shares: Mapping[int, float] | None) -> None:
         """Show the share of the tile that each class covers; None clears them."""
@@ -193,6 +258,14 @@ class ClassList(QWidget):
         self.new_name.hide()
         if name:
             self.added.emit(name)
+
+
+def _share_label() -> QLabel:
+    label = QLabel("")
+    label.setFixedWidth(52)
+    label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    label.setToolTip("Share of this tile")
+    return label
 
 
 def _swatch(colour: str, number: int) -> QToolButton:
