@@ -96,6 +96,11 @@ def wait(condition: Callable[[], object], seconds: float = 60) -> float:
     return time.perf_counter() - began
 
 
+def tell(what: str) -> None:
+    """Say on the error stream how far it is."""
+    print(what, file=sys.stderr, flush=True)
+
+
 def milliseconds(values: list[float]) -> dict[str, float]:
     p50, p95, most = np.percentile(np.array(values) * 1000, [50, 95, 100])
     return {"p50_ms": round(p50, 2), "p95_ms": round(p95, 2), "longest_ms": round(most, 2)}
@@ -229,6 +234,8 @@ class Painter:
             durable.append(self.disk.done[name] - mouse.released)
             unequal += self.disk.written() != touched
             memory.append(memory_mb())
+            if number % 20 == 0:
+                tell(f"{brush_px} px brush: {number} of {strokes + WARM_UP} strokes")
         return {
             "brush_px": brush_px,
             "strokes": strokes,
@@ -292,8 +299,12 @@ def measure(folder: Path, size: int, strokes: int, brushes: list[int]) -> dict[s
     """Measure all of it in one window."""
     viewer, result = open_project(folder, size)
     session, answer = session_of(viewer), dict[str, Any](result)
+    tell(json.dumps(result))
     painter = Painter(viewer, size, seed=0)
-    answer["anywhere"] = [painter.paint(strokes, brush) for brush in brushes]
+    answer["anywhere"] = []
+    for brush in brushes:
+        answer["anywhere"].append(painter.paint(strokes, brush))
+        tell(json.dumps(answer["anywhere"][-1]))
     answer |= painter.levels()
     answer["pan_and_zoom"] = painter.pan(6.0)
     session.close_project()

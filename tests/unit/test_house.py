@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = "{'torch', 'napari', 'qtpy', 'zarr', 'skimage', 'sklearn', 'matplotlib', 'dask', 'pyvips'}"
-HEADLESS = ("core", "io", "loop", "jobs", "ml", "testing")
+HEADLESS = ("core", "io", "loop", "jobs", "ml", "remote", "testing")
 
 
 def _run(code: str) -> None:
