@@ -28,7 +28,7 @@ torch = pytest.importorskip("torch")
 from napari_phenoai.ml.augment import blurred, photometric, random_matrix, shaded, warped  # noqa: E402
 from napari_phenoai.ml.crops import CropSampler  # noqa: E402
 from napari_phenoai.ml.loss import MaskedLoss  # noqa: E402
-from napari_phenoai.ml.training import rate_factor  # noqa: E402
+from napari_phenoai.ml.training import progress, rate_factor  # noqa: E402
 from napari_phenoai.ml.unet_trainer import class_weights  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -259,7 +259,19 @@ class TestRecipe:
         assert recipe.minutes == float("inf")
 
     def test_minutes_alone_decide(self) -> None:
-        assert recipe_for(TrainSettings(minutes=1.5), 10, 256).steps > 10_000
+        recipe = recipe_for(TrainSettings(minutes=1.5), 10, 256)
+        assert recipe.steps > 10_000
+        assert progress(recipe, 3, 90.0) == 1
+
+    def test_a_busy_machine_still_takes_a_third_of_the_steps(self) -> None:
+        recipe = recipe_for(TrainSettings(), 4, 256)
+        over = 60 * recipe.minutes
+        assert progress(recipe, 7, over) < 0.3
+        assert progress(recipe, recipe.least_steps, over) == 1
+        assert progress(recipe, recipe.steps, over / 2) == 1
+        assert progress(recipe, 7, 4 * over) == 1
+        done = [progress(recipe, step, step * over / 30) for step in range(200)]
+        assert all(a <= b for a, b in pairwise(done))
 
     @pytest.mark.parametrize(
         "wrong",

@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     from napari_phenoai.ml.loss import MaskedLoss
     from napari_phenoai.ml.recipe import Recipe
 
-__all__ = ["Outcome", "Training", "rate_factor"]
+__all__ = ["Outcome", "Training", "progress", "rate_factor"]
 
 State = dict[str, torch.Tensor]
+
+_LONGEST = 4.0
+"""How many times its minutes a training may take for the least steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +151,7 @@ class Training:
             losses.append((yield from self._step(optimiser, scaler)))
             self.step += 1
             _follow(average, self.network, self.step / (self.step + recipe.averaging))
-            share = (time.monotonic() - begin) / (60 * recipe.minutes)
-            self.done = min(1.0, max(self.step / recipe.steps, share))
+            self.done = progress(recipe, self.step, time.monotonic() - begin)
             data = {"stage": "train", "epoch": epoch, "step": self.step, "loss": losses[-1]}
             yield Progress(self.done, 1.0, f"step {self.step}", data)
         return float(np.mean(losses)), rate
@@ -222,6 +224,20 @@ class _Look:
     loss: float
     dice: float | None
     tiles: NDArray[np.int64]
+
+
+def progress(recipe: Recipe, step: int, seconds: float) -> float:
+    """Return which share of a training is done, 0 to 1: by steps or by time, see `Recipe`.
+
+    Examples
+    --------
+    >>> recipe = Recipe(steps=300, minutes=2.0, least_steps=100)
+    >>> [progress(recipe, step, 120.0) for step in (300, 100, 50, 1)]
+    [1.0, 1.0, 0.5, 0.25]
+    """
+    share = seconds / (60 * recipe.minutes)
+    timed = min(share, step / recipe.least_steps) if recipe.least_steps else share
+    return min(1.0, max(step / recipe.steps, timed, share / _LONGEST))
 
 
 @torch.no_grad()
