@@ -21,6 +21,7 @@ from napari_phenoai.ml.sam.view import View
 from napari_phenoai.testing.fakes import ArraySource
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 TILE = Tile("leaf", 0, 0, 8, 6)
@@ -37,7 +38,13 @@ class CountingEncoder:
         self.fingerprint = fingerprint
         self.calls = 0
 
-    def embed(self, pixels: np.ndarray, view: View | None = None) -> Embedding:
+    def embed(
+        self,
+        pixels: np.ndarray,
+        view: View | None = None,
+        *,
+        go_on: Callable[[], bool] | None = None,
+    ) -> Embedding:
         self.calls += 1
         return Embedding(pixels.astype(np.float32) + 0.1, pixels.shape[1:])
 

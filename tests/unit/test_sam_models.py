@@ -16,6 +16,7 @@ from napari_phenoai.core.progress import finish
 from napari_phenoai.core.prompts import BoxPrompt, Prompts
 from napari_phenoai.errors import DeviceMemoryError, InputError, ModelError
 from napari_phenoai.ml.sam.cache import EmbeddingCache, embedding_of
+from napari_phenoai.ml.sam.embedding import GivenUpError
 from napari_phenoai.ml.sam.loading import load_prompter
 from napari_phenoai.testing.fakes import ArraySource
 
@@ -185,6 +186,22 @@ def test_lower_precision_is_another_embedding_close_to_the_first(
     one, other = (item.embed(picture(97, 180)).features for item in (prompter, rough))
     assert other.dtype == np.float32
     assert 0 < np.abs(one - other).max() < 0.1 * np.abs(one).max()
+
+
+def test_an_embedding_can_be_stopped_between_blocks(prompter: Prompter) -> None:
+    pixels, asked = picture(97, 180), 0
+
+    def go_on() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked < DEPTH
+
+    with pytest.raises(GivenUpError):
+        prompter.embed(pixels, go_on=go_on)
+    assert asked == DEPTH
+    free = prompter.embed(pixels, go_on=lambda: True)
+    assert (free.features == prompter.embed(pixels).features).all()
+    assert asked == DEPTH, "nobody asks any more"
 
 
 def test_an_answer_from_the_cache_is_the_same(prompter: Prompter, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from napari_phenoai.core.editing import Canvas
 from napari_phenoai.core.geometry import Tile
@@ -22,6 +23,7 @@ from napari_phenoai.core.prompts import (
     cycled,
     window_round,
 )
+from napari_phenoai.core.records import Review
 from napari_phenoai.errors import InputError
 
 TILE = Tile("leaf", 10, 20, 12, 16)
@@ -123,6 +125,40 @@ def test_a_take_can_be_kept() -> None:
         score=0.9,
     )
     assert PromptTake.model_validate_json(take.model_dump_json()) == take
+
+
+def test_a_take_answers_prompts_or_a_grid() -> None:
+    kept = {"tile": TILE.key, "model": "abc", "value": 3, "area_px": 40, "score": 0.9}
+    clicked = Prompts().clicked(12, 25)
+    for wrong in (
+        {"prompts": Prompts(), "chosen": 0},
+        {"prompts": clicked, "chosen": None},
+        {"prompts": clicked, "chosen": 0, "grid": 16},
+    ):
+        with pytest.raises(ValidationError):
+            PromptTake.model_validate(kept | wrong)
+    whole = PromptTake.model_validate(kept | {"prompts": Prompts(), "chosen": None, "grid": 16})
+    assert PromptTake.model_validate_json(whole.model_dump_json()) == whole
+
+
+def test_reviews_without_prompts_are_written_as_they_always_were() -> None:
+    review = Review(
+        id="1", image="leaf", y=0, x=0, height=8, width=8, verdict="accepted", scheme_version=1
+    )
+    text = review.model_dump_json()
+    assert "prompts" not in text
+    assert Review.model_validate_json(text) == review
+    take = PromptTake(
+        tile=TILE.key,
+        prompts=Prompts().clicked(12, 25),
+        model="abc",
+        chosen=2,
+        value=3,
+        area_px=40,
+        score=0.9,
+    )
+    more = review.but(prompts=(take,))
+    assert Review.model_validate_json(more.model_dump_json()).prompts == (take,)
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -12,7 +12,7 @@ from napari_phenoai.core.records import now
 from napari_phenoai.errors import LabelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from numpy.typing import NDArray
@@ -44,6 +44,9 @@ class Edit:
         When, in UTC.
     id : str
         Its name, which sorts by time.
+    objects : mapping of int to (int, int)
+        Objects whose class it changes: from id to the class before and after, 0 where the
+        object is not there. Empty where labels are classes.
 
     Raises
     ------
@@ -67,6 +70,7 @@ class Edit:
     author: str = ""
     at: datetime = field(default_factory=now)
     id: str = field(default_factory=new_id)
+    objects: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         fits = self.before.shape == self.after.shape == self.tile.shape
@@ -94,6 +98,7 @@ class Edit:
             after=self.before,
             tool=tool,
             author=self.author if author is None else author,
+            objects={number: (new, old) for number, (old, new) in self.objects.items()},
         )
 
     def apply(self, values: NDArray[Any], *, y: int = 0, x: int = 0) -> None:

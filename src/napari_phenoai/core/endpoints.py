@@ -27,7 +27,7 @@ class Endpoint(Record):
     url : str
         Where its own paths begin.
     kind : str
-        What it speaks.
+        What it speaks: ``deepaas``, or ``oscar`` for a cluster of services.
     credential : str or None
         Name of the login; None for an open server. The secret itself is in the keyring.
     ca_file : str or None
@@ -38,7 +38,7 @@ class Endpoint(Record):
 
     name: str = Field(pattern=_NAME)
     url: str = Field(min_length=1, max_length=2000)
-    kind: Literal["deepaas"] = "deepaas"
+    kind: Literal["deepaas", "oscar"] = "deepaas"
     credential: str | None = Field(default=None, pattern=_NAME)
     ca_file: str | None = None
     at_once: int = Field(default=1, ge=1, le=32)
@@ -53,19 +53,31 @@ class Credential(Record):
         Name in the keyring.
     kind : str
         ``token``; ``basic`` for user and password; ``command`` for a program that prints
-        a token.
+        a token; ``oidc`` for a login in the browser.
     user : str
         For ``basic``.
     command : tuple of str
         For ``command``: program and arguments; no shell is involved.
+    issuer : str
+        For ``oidc``: address of the provider of identities.
+    client : str
+        For ``oidc``: id under which this program is registered there.
+    scope : str
+        For ``oidc``: what is asked for.
+    ca_file : str or None
+        For ``oidc``: certificates to trust in place of the usual ones at the issuer.
     origins : tuple of str
         Servers (scheme, host, port) that a person has allowed it for.
     """
 
     name: str = Field(pattern=_NAME)
-    kind: Literal["token", "basic", "command"] = "token"
+    kind: Literal["token", "basic", "command", "oidc"] = "token"
     user: str = ""
     command: tuple[str, ...] = ()
+    issuer: str = Field(default="", max_length=2000)
+    client: str = Field(default="", max_length=200)
+    scope: str = Field(default="", max_length=1000)
+    ca_file: str | None = None
     origins: tuple[str, ...] = ()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -83,18 +83,16 @@ def overlaps(
     return tuple(found)
 
 
-def changed_px(
-    labels: NDArray[np.uint8], decided: NDArray[np.uint8], proposed: NDArray[np.uint8] | None
-) -> int:
+def changed_px(labels: NDArray[Any], decided: NDArray[Any], proposed: NDArray[Any] | None) -> int:
     """Count the pixels that a person made differ from the proposal.
 
     Parameters
     ----------
-    labels : ndarray of uint8, shape (y, x)
-        The mask as it was painted.
-    decided : ndarray of uint8, shape (y, x)
+    labels : ndarray, shape (y, x)
+        The mask as it was painted: classes, or ids of objects.
+    decided : ndarray, shape (y, x)
         The same with unknown pixels filled, where that was wished.
-    proposed : ndarray of uint8, shape (y, x), or None
+    proposed : ndarray, shape (y, x), or None
         What the person started from. Where that is nothing, all painted pixels count.
     """
     if proposed is None or not proposed.any():

@@ -26,6 +26,7 @@ __all__ = [
     "TileStats",
     "TrainSettings",
     "Trainer",
+    "TrueObjects",
 ]
 
 
@@ -111,6 +112,19 @@ class Predictor(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class TrueObjects:
+    """The objects of a reviewed tile, and how predicted ones are parted to be compared.
+
+    ``ids`` is uint32 of shape ``(y, x)``, 0 where there is no object; ``neck`` and
+    ``smallest_px`` are as in `ProjectFile`.
+    """
+
+    ids: NDArray[np.uint32]
+    neck: float
+    smallest_px: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One reviewed tile as a training sees it.
 
@@ -124,6 +138,8 @@ class Sample:
     checked : tuple of int
         Classes that the reviewer could have used. The loss of this tile leaves
         all others out.
+    objects : TrueObjects, optional
+        Of the same extent as `labels`; None in a project of classes.
     """
 
     pixels: NDArray[np.generic]
@@ -131,6 +147,7 @@ class Sample:
     checked: tuple[int, ...]
     tile: Tile
     role: Role = "train"
+    objects: TrueObjects | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,11 +120,7 @@ def taken_all(
 
 def _mark(candidate: MaskCandidate) -> Mark:
     """Return the mask without the empty rows and columns round it."""
-    rows = np.flatnonzero(candidate.mask.any(axis=1))
-    columns = np.flatnonzero(candidate.mask.any(axis=0))
-    tile = candidate.tile
-    if not len(rows):
+    tile, box = candidate.tile, candidate.box
+    if box is None:
         return Mark(tile.y, tile.x, candidate.mask[:0, :0])
-    y, x = int(rows[0]), int(columns[0])
-    part = candidate.mask[y : int(rows[-1]) + 1, x : int(columns[-1]) + 1]
-    return Mark(tile.y + y, tile.x + x, part)
+    return Mark(tile.y + box[0].start, tile.x + box[1].start, candidate.mask[box])

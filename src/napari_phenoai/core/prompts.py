@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from napari_phenoai.core.geometry import Tile
-from napari_phenoai.core.records import Record
+from napari_phenoai.core.record import Record
 from napari_phenoai.errors import InputError
 
 if TYPE_CHECKING:
@@ -133,9 +133,11 @@ class Prompts(Record):
 class PromptTake(Record):
     """That a mask was taken into the labels: enough to ask for the same mask again.
 
-    ``model`` is the fingerprint of the network, ``view`` says how the tile was made RGB,
-    ``chosen`` is the number of the candidate and ``value`` what was painted. ``area_px``
-    and ``score`` let a replay be checked.
+    ``tile`` is the key of the window that was asked about, ``model`` the fingerprint of the
+    network, ``view`` says how the tile was made RGB, ``chosen`` is the number of the
+    candidate and ``value`` what was painted. ``area_px`` and ``score`` let a replay be
+    checked. Where everything was outlined, ``grid`` is the number of clicks along each
+    side, ``prompts`` is empty, and ``chosen`` is None when all were taken.
     """
 
     format: Literal[1] = 1
@@ -143,10 +145,19 @@ class PromptTake(Record):
     prompts: Prompts
     model: str
     view: str = ""
-    chosen: int = Field(ge=0)
+    chosen: int | None = Field(ge=0)
     value: int = Field(ge=0)
     area_px: int = Field(ge=0)
     score: float
+    grid: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _asked(self) -> Self:
+        if (self.grid is None) != bool(self.prompts.steps):
+            raise ValueError("a mask answers prompts, or a grid of clicks")
+        if self.grid is None and self.chosen is None:
+            raise ValueError("one candidate answers prompts")
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +188,19 @@ class MaskCandidate:
     def area(self) -> int:
         """Number of pixels of the mask."""
         return int(np.count_nonzero(self.mask))
+
+    def measure(self) -> None:
+        """Work out area and box here and now, so that nobody waits for them later."""
+        _ = self.area, self.box
+
+    @cached_property
+    def box(self) -> tuple[slice, slice] | None:
+        """Rows and columns of the tile round the mask; None where the mask is empty."""
+        rows = np.flatnonzero(self.mask.any(axis=1))
+        columns = np.flatnonzero(self.mask.any(axis=0))
+        if not len(rows):
+            return None
+        return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def best_first(candidates: list[MaskCandidate]) -> list[MaskCandidate]:

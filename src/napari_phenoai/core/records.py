@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Literal, Self
+from datetime import datetime
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
+from napari_phenoai.core.basins import NECK
+from napari_phenoai.core.evaluations import ClassScore, Evaluation, ObjectScore
 from napari_phenoai.core.geometry import Tile
+from napari_phenoai.core.object_table import ObjectTable
+from napari_phenoai.core.prompts import PromptTake
+from napari_phenoai.core.record import Record, now, without
 from napari_phenoai.core.scheme import ClassScheme
 
 __all__ = [
+    "SMALLEST_PX",
     "ClassScore",
     "Evaluation",
     "GateDecision",
     "ImageRecord",
     "JobRecord",
     "ModelCard",
+    "ObjectScore",
     "Overlap",
     "ProjectFile",
     "QueueItem",
@@ -32,22 +39,8 @@ __all__ = [
 
 Verdict = Literal["accepted", "corrected", "rejected", "skipped", "flagged"]
 Role = Literal["train", "heldout"]
-
-
-def now() -> datetime:
-    """Return the present moment in UTC, to the millisecond."""
-    moment = datetime.now(UTC)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
-class Record(BaseModel):
-    """Base of all records: values that are replaced, never changed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def but(self, **changes: object) -> Self:
-        """Return a copy with `changes`, validated anew."""
-        return type(self).model_validate({**self.model_dump(), **changes})
+SMALLEST_PX = 16
+"""Predicted objects with fewer pixels are left out unless a project says otherwise."""
 
 
 class ImageRecord(Record):
@@ -77,7 +70,12 @@ class ImageRecord(Record):
 
 
 class ProjectFile(Record):
-    """``project.json``: what a project is, apart from its images and reviews."""
+    """``project.json``: what a project is, apart from its images and reviews.
+
+    With ``kind`` instance, labels are ids of objects. Objects of a predicted class are
+    parted where they are narrower than the share ``neck`` of the smaller part, and left
+    out below ``smallest_px`` pixels.
+    """
 
     format: Literal[1] = 1
     id: str
@@ -88,6 +86,18 @@ class ProjectFile(Record):
     train_after: int = Field(default=6, ge=1)
     split_by: Literal["auto", "image", "group", "block"] = "auto"
     created: datetime = Field(default_factory=now)
+    kind: Literal["semantic", "instance"] = "semantic"
+    neck: float = Field(default=NECK, ge=0, le=1)
+    smallest_px: int = Field(default=SMALLEST_PX, ge=1)
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether labels are ids of objects, and not classes."""
+        return self.kind == "instance"
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without(handler(self), () if self.has_objects else ("kind", "neck", "smallest_px"))
 
 
 class Overlap(Record):
@@ -111,6 +121,8 @@ class Review(Record):
     ``known`` says which pixels of the mask were really looked at: ``all`` of
     them, or only the ``painted`` ones (values other than 0). ``mask`` is the
     SHA-256 under which the mask file is kept; None for verdicts without one.
+    ``objects`` has the class of each object in the mask; None where it holds classes.
+    ``prompts`` are the masks in it that a network outlined, in the order they were taken.
     ``seconds`` leaves out idle gaps over 20 s.
     """
 
@@ -137,11 +149,23 @@ class Review(Record):
     reason: str = ""
     replaces: str | None = None
     at: datetime = Field(default_factory=now)
+    objects: dict[int, int] | None = None
+    prompts: tuple[PromptTake, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        skipped = ("objects",) if self.objects is None else ()
+        return without(handler(self), skipped if self.prompts else (*skipped, "prompts"))
 
     @property
     def tile(self) -> Tile:
         """The tile that was decided about."""
         return Tile(self.image, self.y, self.x, self.height, self.width, self.z)
+
+    @property
+    def table(self) -> ObjectTable | None:
+        """The class of each value of the mask; None where it holds classes."""
+        return None if self.objects is None else ObjectTable.over(range(1, 255), self.objects)
 
     @property
     def teaches(self) -> bool:
@@ -166,37 +190,6 @@ class Snapshot(Record):
     format: Literal[1] = 1
     scheme: ClassScheme
     items: tuple[SnapshotItem, ...]
-
-
-class ClassScore(Record):
-    """Agreement of one class with the truth, pooled over all pixels looked at.
-
-    ``dice`` and ``iou`` are None when the class is in neither mask.
-    """
-
-    class_id: int
-    name: str
-    dice: float | None
-    iou: float | None
-    truth_px: int
-    predicted_px: int
-
-
-class Evaluation(Record):
-    """How a model does on held-out tiles.
-
-    ``dice`` and ``iou`` are means over the classes that are not background;
-    ``low`` and ``high`` bound ``dice`` in a 95 % bootstrap over the tiles.
-    """
-
-    format: Literal[1] = 1
-    model: str
-    tiles: int
-    classes: tuple[ClassScore, ...] = ()
-    dice: float | None = None
-    iou: float | None = None
-    low: float | None = None
-    high: float | None = None
 
 
 class ModelCard(Record):
@@ -224,8 +217,8 @@ class ModelCard(Record):
     snapshot: str | None = None
     tiles: int = 0
     seconds: float = 0
-    settings: dict[str, object] = {}
-    software: dict[str, str] = {}
+    settings: dict[str, object] = Field(default_factory=dict)
+    software: dict[str, str] = Field(default_factory=dict)
     weights_sha256: str = ""
     note: str = ""
     author: str = ""

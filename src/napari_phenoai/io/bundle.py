@@ -3,13 +3,14 @@
 ::
 
     manifest.json             written last: scheme, tiles, size and SHA-256 of every file
-    snapshot.json             the snapshot, byte for byte as in the project
+    snapshots/<hash>.json     the snapshot, byte for byte as in the project
     reviews/<id>.json         who decided what
     pixels/<id>-<hash>.tif    the pixels of a tile with their margin, (c, y, x)
     labels/<id>-<hash>.tif    their classes 1..K, (y, x); 0 where unknown, as in the margin
 
 Any image program opens the TIFFs. A file's name changes with its content, so a transfer
-that broke off goes on with what is missing. Reading keeps everything in memory: nothing is
+that broke off goes on with what is missing, and several bundles may share a folder where
+each has a manifest of its own name. Reading keeps everything in memory: nothing is
 written to the disk, whatever a manifest says.
 """
 
@@ -36,13 +37,23 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_phenoai.core.places import Place
     from napari_phenoai.core.progress import Work
-    from napari_phenoai.io.storage import Storage
 
-__all__ = ["Bundle", "BundleFile", "BundleManifest", "BundleTile", "read_bundle", "write_bundle"]
+__all__ = [
+    "MANIFEST",
+    "SETS",
+    "Bundle",
+    "BundleFile",
+    "BundleManifest",
+    "BundleTile",
+    "read_bundle",
+    "write_bundle",
+]
 
 MANIFEST = "manifest.json"
-_SNAPSHOT = "snapshot.json"
+SETS = "sets"
+"""Folder for the manifests, where several bundles share their files."""
 _MOST_MANIFEST = 64 * 1024 * 1024
 _MOST_TILE = 1024 * 1024 * 1024
 _MOST_TILES = 20_000
@@ -99,17 +110,18 @@ class Bundle:
 
 
 def write_bundle(
-    place: Storage,
+    place: Place,
     snapshot: Snapshot,
     tiles: Iterable[tuple[Review, Sample]],
     *,
     pixel_um: float | None = None,
+    manifest: str = MANIFEST,
 ) -> Work[BundleManifest]:
     """Write a bundle into the folder `place`; what is there already is not sent again.
 
     Parameters
     ----------
-    place : Storage
+    place : Place
         The bundle's own folder.
     snapshot : Snapshot
         Which tiles, in which roles, under which scheme.
@@ -117,6 +129,8 @@ def write_bundle(
         One for each item of the snapshot, in its order.
     pixel_um : float, optional
         Edge length of a pixel in micrometres, where all images have the same.
+    manifest : str
+        Name of its manifest.
 
     Raises
     ------
@@ -128,19 +142,27 @@ def write_bundle(
     for number, (review, sample) in enumerate(tiles):
         yield Progress(number, total, f"sending tile {number + 1} of {total}")
         entries.append(_sent_tile(place, review, sample))
-    manifest = BundleManifest(
-        snapshot=_sent(place, _SNAPSHOT, record_bytes(snapshot)),
+    data = record_bytes(snapshot)
+    whole = BundleManifest(
+        snapshot=_sent(place, f"snapshots/{sha256_bytes(data)[:16]}.json", data),
         scheme=snapshot.scheme,
         pixel_um=pixel_um,
         tiles=tuple(entries),
     )
-    _sent(place, MANIFEST, record_bytes(manifest), always=True)
-    yield Progress(total, total, "all tiles are in the storage")
-    return manifest
+    _sent(place, manifest, record_bytes(whole), always=True)
+    yield Progress(total, total, "all tiles are there")
+    return whole
 
 
-def read_bundle(place: Storage) -> Work[Bundle]:
+def read_bundle(place: Place, manifest: str = MANIFEST) -> Work[Bundle]:
     """Read the bundle in the folder `place` and check all of it.
+
+    Parameters
+    ----------
+    place : Place
+        Its folder.
+    manifest : str
+        Name of its manifest.
 
     Raises
     ------
@@ -155,21 +177,22 @@ def read_bundle(place: Storage) -> Work[Bundle]:
 
     from napari_phenoai.io.files import parse_record
 
-    data = place.get(MANIFEST, _MOST_MANIFEST)
-    manifest = parse_record(data, Path(MANIFEST), BundleManifest, "manifest of the bundle")
-    content = _content(place, manifest.snapshot)
-    snapshot = parse_record(content, Path(_SNAPSHOT), Snapshot, "snapshot of the bundle")
-    _check_same(manifest, snapshot)
+    data = place.get(manifest, _MOST_MANIFEST)
+    whole = parse_record(data, Path(manifest), BundleManifest, "manifest of the bundle")
+    content = _content(place, whole.snapshot)
+    name = Path(whole.snapshot.path)
+    snapshot = parse_record(content, name, Snapshot, "snapshot of the bundle")
+    _check_same(whole, snapshot)
     samples = []
-    for number, entry in enumerate(manifest.tiles):
-        yield Progress(number, len(manifest.tiles), f"reading tile {number + 1} of the bundle")
+    for number, entry in enumerate(whole.tiles):
+        yield Progress(number, len(whole.tiles), f"reading tile {number + 1} of the bundle")
         review = parse_record(
             _content(place, entry.review), Path(entry.review.path), Review, "review"
         )
         if review.id != snapshot.items[number].review or review.tile.key != entry.tile:
             raise _damaged(entry.review.path, "it is not the review that the snapshot names")
         samples.append(_sample(place, entry))
-    return Bundle(manifest, snapshot, tuple(samples))
+    return Bundle(whole, snapshot, tuple(samples))
 
 
 def _check_same(manifest: BundleManifest, snapshot: Snapshot) -> None:
@@ -179,7 +202,7 @@ def _check_same(manifest: BundleManifest, snapshot: Snapshot) -> None:
         raise _damaged(MANIFEST, "it does not fit the snapshot")
 
 
-def _sent_tile(place: Storage, review: Review, sample: Sample) -> BundleTile:
+def _sent_tile(place: Place, review: Review, sample: Sample) -> BundleTile:
     pixels, labels = _tiff(sample.pixels), _tiff(sample.labels)
     return BundleTile(
         tile=sample.tile.key,
@@ -193,20 +216,20 @@ def _sent_tile(place: Storage, review: Review, sample: Sample) -> BundleTile:
     )
 
 
-def _sent(place: Storage, name: str, data: bytes, *, always: bool = False) -> BundleFile:
+def _sent(place: Place, name: str, data: bytes, *, always: bool = False) -> BundleFile:
     if always or place.size(name) != len(data):
         place.put(name, data)
     return BundleFile(path=name, bytes=len(data), sha256=sha256_bytes(data))
 
 
-def _content(place: Storage, file: BundleFile) -> bytes:
+def _content(place: Place, file: BundleFile) -> bytes:
     data = place.get(file.path, file.bytes)
     if sha256_bytes(data) != file.sha256:
         raise _damaged(file.path, "its content is not what the manifest says")
     return data
 
 
-def _sample(place: Storage, entry: BundleTile) -> Sample:
+def _sample(place: Place, entry: BundleTile) -> Sample:
     count, rows, columns = entry.shape
     dtype = np.dtype(entry.dtype)
     if min(entry.shape) < 1 or count * rows * columns * dtype.itemsize > _MOST_TILE:

@@ -1,4 +1,4 @@
-"""The chunk files of one zarr array of uint8: read, and replaced one by one."""
+"""The chunk files of one zarr array: read, and replaced one by one."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def read_group(folder: Path) -> dict[str, Any] | None:
 
 
 class Chunks:
-    """A zarr 3 array of uint8 in 512 x 512 chunks, compressed by zstd with checksums.
+    """A zarr 3 array in 512 x 512 chunks, compressed by zstd with checksums.
 
     A chunk that holds nothing but the fill value has no file. Chunks that a write
     covers in part are read first, so there must be one writer at a time.
@@ -71,12 +71,23 @@ class Chunks:
     truth : bool
         Whether its content cannot be made again: such chunks are flushed to the
         disk, and a damaged one is an error. Otherwise it reads as fill value.
+    dtype : type
+        uint8 for classes, uint32 for ids of objects.
     """
 
-    def __init__(self, folder: Path, shape: tuple[int, ...], *, fill: int, truth: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        shape: tuple[int, ...],
+        *,
+        fill: int,
+        truth: bool,
+        dtype: type[np.unsignedinteger[Any]] = np.uint8,
+    ) -> None:
         self.folder = folder
         self.shape = shape
-        self._fill = np.uint8(fill)
+        self.dtype = np.dtype(dtype)
+        self._fill = dtype(fill)
         self._truth = truth
         self._found = False
 
@@ -89,7 +100,7 @@ class Chunks:
         stack = [str(z)] if len(self.shape) == 3 else []
         return self.folder.joinpath("c", *stack, str(row), str(column))
 
-    def read(self, z: int, rows: slice, columns: slice) -> NDArray[np.uint8]:
+    def read(self, z: int, rows: slice, columns: slice) -> NDArray[Any]:
         """Return the pixels ``(y, x)`` of a window that lies inside plane `z`.
 
         Raises
@@ -108,7 +119,7 @@ class Chunks:
                 result[part.window] = chunk[part.inside]
         return result
 
-    def write(self, z: int, rows: slice, columns: slice, values: NDArray[np.uint8]) -> bool:
+    def write(self, z: int, rows: slice, columns: slice, values: NDArray[Any]) -> bool:
         """Write the pixels ``(y, x)`` of a window that lies inside plane `z`.
 
         Chunks of truth that stay as they are are not written.
@@ -130,7 +141,7 @@ class Chunks:
 
     @contextmanager
     def writing(
-        self, z: int, rows: slice, columns: slice, values: NDArray[np.uint8]
+        self, z: int, rows: slice, columns: slice, values: NDArray[Any]
     ) -> Iterator[Callable[[], bool]]:
         """Prepare what `write` does, and give a function that does it, hardly able to fail."""
         changes = self._changes(z, rows, columns, values)
@@ -143,7 +154,7 @@ class Chunks:
             yield finish
 
     def _changes(
-        self, z: int, rows: slice, columns: slice, values: NDArray[np.uint8]
+        self, z: int, rows: slice, columns: slice, values: NDArray[Any]
     ) -> list[tuple[Path, bytes | None]]:
         self._check_there()
         changes: list[tuple[Path, bytes | None]] = []
@@ -180,9 +191,7 @@ class Chunks:
                 path.unlink(missing_ok=True)
                 fsync_dir(path.parent)
 
-    def _mixed(
-        self, path: Path, part: ChunkPart, values: NDArray[np.uint8]
-    ) -> NDArray[np.uint8] | None:
+    def _mixed(self, path: Path, part: ChunkPart, values: NDArray[Any]) -> NDArray[Any] | None:
         if part.whole and not self._truth:
             return values
         try:
@@ -208,7 +217,7 @@ class Chunks:
             except (RuntimeError, ValueError):
                 yield path
 
-    def _load(self, path: Path) -> NDArray[np.uint8] | None:
+    def _load(self, path: Path) -> NDArray[Any] | None:
         try:
             data = path.read_bytes()
         except FileNotFoundError:
@@ -223,7 +232,7 @@ class Chunks:
             hint = "Put that file back from a backup; without it, its 512 x 512 px are unlabelled."
             raise ProjectError(f"{path} is damaged ({error}).", hint=hint) from error
 
-    def _decoded(self, data: bytes) -> NDArray[np.uint8]:
+    def _decoded(self, data: bytes) -> NDArray[Any]:
         return unpacked(data, (CHUNK_PX, CHUNK_PX), self._fill.dtype)
 
     def _check_there(self) -> None:
@@ -244,16 +253,19 @@ class Chunks:
 
     def _description(self) -> dict[str, Any]:
         chunk = [1] * (len(self.shape) - 2) + [CHUNK_PX, CHUNK_PX]
+        coded: dict[str, Any] = {"name": "bytes"}
+        if self.dtype.itemsize > 1:
+            coded["configuration"] = {"endian": "little"}
         zstd = {"name": "zstd", "configuration": {"level": ZSTD_LEVEL, "checksum": True}}
         return {
             "zarr_format": 3,
             "node_type": "array",
             "shape": list(self.shape),
-            "data_type": "uint8",
+            "data_type": self.dtype.name,
             "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}},
             "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
             "fill_value": int(self._fill),
-            "codecs": [{"name": "bytes"}, zstd],
+            "codecs": [coded, zstd],
             "attributes": {},
             "dimension_names": ["z", "y", "x"][-len(self.shape) :],
         }

@@ -15,6 +15,7 @@ from napari_phenoai.errors import NewerFormatError, PhenoError, ProjectError
 from napari_phenoai.io.files import PARTIAL, disk_errors
 from napari_phenoai.io.findings import Finding
 from napari_phenoai.io.models import CARD
+from napari_phenoai.io.object_checks import object_findings
 from napari_phenoai.io.project import Project
 
 if TYPE_CHECKING:
@@ -174,6 +175,7 @@ def _labels(project: Project) -> Iterator[Finding]:
             continue
         for chunk in project.labels(image_id).damaged():
             yield Finding("error", f"The labels {chunk} are damaged.", hint, chunk)
+        yield from object_findings(project.labels(image_id), known[image_id])
 
 
 def _models(project: Project) -> Iterator[Finding]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_phenoai.core.endpoints import EndpointList
-from napari_phenoai.errors import NewerFormatError, ProjectError
+from napari_phenoai.core.ids import sha256_bytes
+from napari_phenoai.errors import LockedError, NewerFormatError, ProjectError
 from napari_phenoai.io.files import read_record, write_json
 from napari_phenoai.io.locks import FileLock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["EndpointBook", "endpoints_file"]
 
 _FILE = "endpoints.json"
 _WAIT_SECONDS = 5.0
+_LOGIN_SECONDS = 60.0
 
 
 def endpoints_file() -> Path:
@@ -75,3 +78,24 @@ class EndpointBook:
             new = change(self.read())
             write_json(self.path, new)
         return new
+
+    @contextmanager
+    def holding(self, login: str) -> Iterator[None]:
+        """Keep other programs from renewing the login `login` for the time of a ``with`` block.
+
+        Raises
+        ------
+        LockedError
+            If another program has been renewing it for a minute.
+        """
+        name = f".login-{sha256_bytes(login.encode())[:16]}.lock"
+        lock = FileLock(self.path.with_name(name), f"The login {login}")
+        try:
+            lock.acquire(_LOGIN_SECONDS)
+        except LockedError as error:
+            what = f"Another program has been renewing the login {login} for a minute."
+            raise LockedError(what, hint="End it if it hangs, and try again.") from error
+        try:
+            yield
+        finally:
+            lock.release()

@@ -283,7 +283,7 @@ def _check_format(data: bytes, path: Path, kind: type[BaseModel], what: str) -> 
     known = max(get_args(kind.model_fields["format"].annotation), default=1)
     try:
         content = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     found = content.get("format") if isinstance(content, dict) else None
     if isinstance(found, int) and found > known:

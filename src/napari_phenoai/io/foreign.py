@@ -36,7 +36,7 @@ __all__ = ["ForeignMask", "Values", "find_masks", "read_foreign", "value_table"]
 Values = Literal["auto", "ids", "indices", "binary"]
 
 _PICTURES = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".gif"}
-_ENDINGS = ("_mask", "_masks", "_label", "_labels", "_seg")
+_ENDINGS = ("_mask", "_masks", "_label", "_labels", "_seg", "_objects")
 _MASKS = ("mask", "masks")
 _IMAGES = ("image", "images")
 

@@ -197,13 +197,18 @@ class ImageList:
             text = f"The image {record.name} is not at {where} any more."
             raise ImageError(text, hint=_back(record))
         source: ImageSource = open_image(where)
-        own = record.uri != record.original
+        own = record.uri != record.original and self._inside(where)
         same = own or source.fingerprint == record.fingerprint
         if tuple(source.shape) != record.shape or not same:
             text = f"The image {record.name} at {where} has changed since it was added."
             hint = "Put the old file back, or add the changed one under another name."
             raise ImageError(text, hint=hint)
         return source
+
+    def _inside(self, where: str) -> bool:
+        """Tell whether a file is in the project: only there may its bytes be others."""
+        place = None if _is_address(where) else Path(where).resolve()
+        return place is not None and place.is_relative_to(self.root.resolve())
 
     def _lost(self, record: ImageRecord) -> bool:
         return not _is_address(record.uri) and not Path(self.located(record)).exists()

@@ -11,6 +11,7 @@ from napari_phenoai.core.edits import Edit
 from napari_phenoai.errors import InputError, ProjectError
 from napari_phenoai.io.chunk_parts import CHUNK_PX
 from napari_phenoai.io.journal_entry import NEXT, PLACE, TOP, JournalEntry, entries_where, tile_at
+from napari_phenoai.io.object_ids import ObjectIds, packed_objects, unpacked_objects
 from napari_phenoai.io.packing import packed, unpacked
 from napari_phenoai.io.stale import StaleChunks
 
@@ -39,11 +40,14 @@ class Journal:
     ----------
     stale : StaleChunks
         Where the lower levels of the label images are behind.
+    object_ids : ObjectIds
+        Which ids of objects are free.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.stale = StaleChunks(database)
+        self.object_ids = ObjectIds(database)
 
     # ---------------------------------------------------------------- writing
 
@@ -113,7 +117,7 @@ class Journal:
         ProjectError
             If its pixels are damaged.
         """
-        fields = f"id, tool, author, at, dtype, {PLACE}"
+        fields = f"id, tool, author, at, dtype, objects, {PLACE}"
         statement = f"SELECT {fields} FROM edits WHERE number = ?"  # noqa: S608
         with self._database.reading() as db:
             row = db.execute(statement, (number,)).fetchone()
@@ -121,7 +125,7 @@ class Journal:
         if row is None:
             hint = "Take a number from the list of edits."
             raise InputError(f"There is no edit {number} in the journal.", hint=hint)
-        name, tool, author, at, dtype, *place = row
+        name, tool, author, at, dtype, objects, *place = row
         tile = tile_at(place)
         before, after = np.zeros(tile.shape, dtype), np.zeros(tile.shape, dtype)
         try:
@@ -132,7 +136,8 @@ class Journal:
         except (RuntimeError, ValueError) as error:
             hint = "Later edits can still be undone; the labels themselves are not touched."
             raise ProjectError(f"Edit {number} in the journal is damaged.", hint=hint) from error
-        return Edit(tile, before, after, tool, author, datetime.fromisoformat(at), name)
+        made, changes = datetime.fromisoformat(at), unpacked_objects(objects)
+        return Edit(tile, before, after, tool, author, made, name, changes)
 
     # ---------------------------------------------------------------- history
 
@@ -220,12 +225,14 @@ def _insert(
     db: sqlite3.Connection, edit: Edit, pixels: int, reverts: int | None, root: int | None
 ) -> int:
     statement = f"""
-        INSERT INTO edits (id, dtype, tool, author, at, pixels, reverts, root, {PLACE})
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO edits (id, dtype, tool, author, at, objects, pixels, reverts, root, {PLACE})
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """  # noqa: S608 - constants only
     about = (edit.id, edit.before.dtype.str, edit.tool, edit.author, edit.at.isoformat())
     place = (edit.tile.image, edit.tile.z, *_box(edit.tile))
-    number = db.execute(statement, (*about, pixels, reverts, root, *place)).lastrowid
+    number = db.execute(
+        statement, (*about, packed_objects(edit.objects), pixels, reverts, root, *place)
+    ).lastrowid
     return int(number or 0)
 
 

@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_phenoai.core.object_table import FIRST_OBJECT
 from napari_phenoai.errors import InputError, LabelError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from numpy.typing import NDArray
 
     from napari_phenoai.core.geometry import Tile
     from napari_phenoai.core.records import ImageRecord
     from napari_phenoai.core.scheme import ClassScheme
 
-__all__ = ["check_inside", "check_values", "checked_labels"]
+__all__ = ["check_inside", "check_objects", "check_values", "checked_labels"]
 
 
 def check_inside(tile: Tile, image: ImageRecord) -> None:
@@ -35,9 +38,15 @@ def check_inside(tile: Tile, image: ImageRecord) -> None:
 
 
 def checked_labels(
-    tile: Tile, labels: NDArray[np.integer[Any]], image: ImageRecord, scheme: ClassScheme
-) -> NDArray[np.uint8]:
-    """Return the labels of a tile as uint8 after checking that they fit.
+    tile: Tile,
+    labels: NDArray[np.integer[Any]],
+    image: ImageRecord,
+    scheme: ClassScheme,
+    objects: Collection[int] | None = None,
+) -> NDArray[Any]:
+    """Return the labels of a tile after checking that they fit.
+
+    They are uint8, or uint32 where the ids of the known `objects` are given, too.
 
     Raises
     ------
@@ -51,12 +60,17 @@ def checked_labels(
     if not np.issubdtype(labels.dtype, np.integer):
         text = f"The mask for {where} holds {labels.dtype}."
         raise LabelError(text, hint="Give whole numbers: 0 or the id of a class.")
-    check_values(labels, f"The mask for {where}", scheme)
-    return labels.astype(np.uint8)
+    check_values(labels, f"The mask for {where}", scheme, objects)
+    return labels.astype(np.uint8 if objects is None else np.uint32)
 
 
-def check_values(values: NDArray[np.integer[Any]], what: str, scheme: ClassScheme) -> None:
-    """Check that each value is 0 or a class that `scheme` has or had.
+def check_values(
+    values: NDArray[np.integer[Any]],
+    what: str,
+    scheme: ClassScheme,
+    objects: Collection[int] | None = None,
+) -> None:
+    """Check that each value is 0, one of `objects` or a class that `scheme` has or had.
 
     Raises
     ------
@@ -65,11 +79,30 @@ def check_values(values: NDArray[np.integer[Any]], what: str, scheme: ClassSchem
     """
     known = {0, *(item.id for item in scheme.classes)}
     unknown = sorted(_different(values) - known)
+    if objects is not None:
+        unknown = [value for value in unknown if value not in objects]
     if unknown:
         listed = ", ".join(map(str, unknown[:5]))
         names = ", ".join(f"{item.id} {item.name}" for item in scheme.active)
         text = f"{what} has values without a class: {listed}."
         raise LabelError(text, hint=f"Use 0 for unlabelled or a class: {names}.")
+
+
+def check_objects(objects: Mapping[int, int], image: ImageRecord, scheme: ClassScheme) -> None:
+    """Check that objects have possible ids, and classes that `scheme` has or had; 0 is none.
+
+    Raises
+    ------
+    LabelError
+        If one has not.
+    """
+    known = {0, *(item.id for item in scheme.classes)} - {scheme.background}
+    for number, its in objects.items():
+        if number < FIRST_OBJECT or its not in known:
+            names = ", ".join(f"{item.id} {item.name}" for item in scheme.foreground)
+            text = f"Object {number} of {image.name} cannot have the class {its}."
+            hint = f"Use ids from {FIRST_OBJECT} on, and a class that is not background: {names}."
+            raise LabelError(text, hint=hint)
 
 
 def _different(values: NDArray[np.integer[Any]]) -> set[int]:

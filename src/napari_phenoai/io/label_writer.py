@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from napari_phenoai.errors import DiskError, ProjectError
 from napari_phenoai.io.chunk_parts import CHUNK_PX
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from napari_phenoai.core.records import ImageRecord
     from napari_phenoai.io.journal import Journal
     from napari_phenoai.io.lower_levels import LowerLevels
+    from napari_phenoai.io.objects import ObjectFile
     from napari_phenoai.io.pyramid import Pyramid
 
 __all__ = ["LabelWriter"]
@@ -51,6 +50,8 @@ class LabelWriter:
         Returns the edit journal of the project.
     attributes : callable
         Returns the OME attributes that the label image should have.
+    objects : ObjectFile, optional
+        The classes of the objects, where labels are ids.
 
     Attributes
     ----------
@@ -67,6 +68,7 @@ class LabelWriter:
         lower: LowerLevels,
         journal: Callable[[], Journal],
         attributes: Callable[[], dict[str, Any]],
+        objects: ObjectFile | None = None,
     ) -> None:
         self.mutex = threading.RLock()
         self._lock = FileLock(path, f"The label image of {image.name}")
@@ -75,6 +77,7 @@ class LabelWriter:
         self._lower = lower
         self._journal = journal
         self._attributes = attributes
+        self._objects = objects
         self._unsettled = False
 
     def open(self) -> None:
@@ -146,10 +149,13 @@ class LabelWriter:
         New chunks are written beside the old ones first. So where the disk is full,
         nothing is recorded and nothing has changed.
         """
-        after = edit.after.astype(np.uint8, copy=False)
-        with self._pyramid.writing(edit.tile, after) as put:
+        after = edit.after.astype(self._pyramid.dtype, copy=False)
+        table = nullcontext() if self._objects is None else self._objects.writing(edit.objects)
+        with self._pyramid.writing(edit.tile, after) as put, table as put_table:
             self._unsettled = True
             number = self._journal().record(edit, reverts=reverts)
+            if put_table is not None:
+                put_table()
             put()
         with suppress(DiskError):
             self._journal().settle(number)
@@ -160,9 +166,11 @@ class LabelWriter:
     def _replay(self) -> None:
         journal = self._journal()
         for number, edit in journal.pending(self._image):
+            if self._objects is not None:
+                self._objects.change(edit.objects)
             for part in edit.parts(CHUNK_PX):
                 with suppress(ProjectError):
-                    self._pyramid.write(part.tile, part.after.astype(np.uint8))
+                    self._pyramid.write(part.tile, part.after.astype(self._pyramid.dtype))
             journal.settle(number)
         self._unsettled = False
         if journal.stale.of(self._image):

@@ -8,36 +8,34 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from napari_phenoai.core.edits import edit_between
-from napari_phenoai.core.geometry import cover
-from napari_phenoai.core.progress import Progress
-from napari_phenoai.errors import PhenoError, ProjectError
+from napari_phenoai.core.edits import Edit, edit_between
+from napari_phenoai.errors import LabelError, PhenoError, ProjectError
 from napari_phenoai.io.label_checks import check_inside, check_values, checked_labels
+from napari_phenoai.io.label_reader import LabelReader
 from napari_phenoai.io.label_writer import LabelWriter
 from napari_phenoai.io.lower_levels import LowerLevels
-from napari_phenoai.io.ome import label_attributes, mode_2x2
-from napari_phenoai.io.pyramid import Pyramid
+from napari_phenoai.io.objects import object_changes
+from napari_phenoai.io.ome import label_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from napari_phenoai.core.edits import Edit
     from napari_phenoai.core.geometry import Tile
     from napari_phenoai.core.progress import Work
     from napari_phenoai.core.records import ImageRecord
     from napari_phenoai.core.scheme import ClassScheme
     from napari_phenoai.io.journal import Journal
-    from napari_phenoai.io.pyramid import Level
 
 __all__ = ["LabelStore", "check_inside"]
 
 
-class LabelStore:
-    """Writable labels of one image: an OME-Zarr 0.5 label image of uint8.
+class LabelStore(LabelReader):
+    """Writable labels of one image: an OME-Zarr 0.5 label image.
 
+    It holds classes (uint8) or ids of objects (uint32, with a table of their classes).
     0 means that nobody has decided about the pixel. The store is made at the
     first write. The first write also takes a lock file beside it, which is held
     until `close` or the death of the process: one process writes, any may read.
@@ -57,6 +55,8 @@ class LabelStore:
         inside, for other viewers.
     journal : callable
         Returns the edit journal of the project.
+    objects : bool
+        Whether it holds ids of objects.
     """
 
     def __init__(
@@ -65,13 +65,11 @@ class LabelStore:
         image: ImageRecord,
         scheme: Callable[[], ClassScheme],
         journal: Callable[[], Journal],
+        *,
+        objects: bool = False,
     ) -> None:
-        self.path = path
-        self._image = image
-        self._scheme = scheme
+        super().__init__(path, image, scheme, objects=objects)
         self._journal = journal
-        shape = (image.shape[0], *image.plane)
-        self._pyramid = Pyramid(path, shape, fill=0, reduce=mode_2x2, truth=True)
         self._lower = LowerLevels(self._pyramid, image, journal)
         self._writer = LabelWriter(
             path.with_name(f"{image.id}.lock"),
@@ -80,22 +78,9 @@ class LabelStore:
             lower=self._lower,
             journal=journal,
             attributes=self._attributes,
+            objects=self._objects,
         )
-
-    @property
-    def exists(self) -> bool:
-        """Whether anything was ever written."""
-        return self._pyramid.exists
-
-    @property
-    def levels(self) -> list[Level]:
-        """Lazy arrays for viewers, from full resolution downwards.
-
-        ``(y, x)`` for a flat image, ``(z, y, x)`` for a stack; they may be taken
-        before the first write and show every later one: full resolution at once,
-        the others soon after.
-        """
-        return self._pyramid.levels
+        self._mutex = self._writer.mutex
 
     @property
     def listeners(self) -> list[Callable[[Tile], None]]:
@@ -105,21 +90,19 @@ class LabelStore:
         """
         return self._lower.listeners
 
-    def read(self, tile: Tile) -> NDArray[np.uint8]:
-        """Return the labels of `tile`, 0 where nothing was written.
-
-        Returns
-        -------
-        ndarray of uint8, shape (height, width)
+    def reserve(self, count: int) -> int:
+        """Return the first of `count` ids that no other object gets, in any process.
 
         Raises
         ------
-        InputError, ProjectError
-            If the tile does not lie inside the image, or the store is damaged.
+        LabelError
+            If labels are classes, or the ids are used up.
         """
-        check_inside(tile, self._image)
-        with self._writer.mutex:
-            return self._pyramid.read(tile)
+        table = self.table
+        if table is None:
+            what = f"The labels of {self._image.name} are classes and no objects."
+            raise LabelError(what, hint="Make a project for objects: phenoai create --instances.")
+        return self._journal().object_ids.reserve(self._image.id, count, table.next_id)
 
     def apply(self, edit: Edit, *, reverts: int | None = None) -> int:
         """Change the pixels of `edit`; when this returns, they are on the disk.
@@ -156,15 +139,19 @@ class LabelStore:
         """
         check_inside(edit.tile, self._image)
         changed = edit.changed
-        check_values(edit.after[changed], f"The edit of {edit.tile.key}", self._scheme())
         with self._writer.mutex:
+            wanted = {number: after for number, (_, after) in edit.objects.items()}
+            objects, known_ids = object_changes(self.table, wanted, self._image, self._scheme())
+            values = edit.after[changed]
+            check_values(values, f"The edit of {edit.tile.key}", self._scheme(), known_ids)
             self._writer.open()
             known = self._journal().number_of(edit.id)
             if known is not None:
                 return known
             before = self._pyramid.read(edit.tile)
-            after = np.where(changed, edit.after, before).astype(np.uint8)
-            return self._writer.carry_out(replace(edit, before=before, after=after), reverts)
+            after = np.where(changed, edit.after, before).astype(before.dtype)
+            real = replace(edit, before=before, after=after, objects=objects)
+            return self._writer.carry_out(real, reverts)
 
     def write(
         self,
@@ -173,6 +160,7 @@ class LabelStore:
         *,
         tool: str = "review",
         author: str = "",
+        objects: Mapping[int, int] | None = None,
     ) -> None:
         """Write the labels of `tile`; when this returns, they are on the disk.
 
@@ -181,9 +169,12 @@ class LabelStore:
         tile : Tile
             Where, inside the image.
         labels : ndarray of integers, shape (height, width)
-            0 or the id of a class that the scheme has or had.
+            0 or the id of a class that the scheme has or had; or ids of objects.
         tool, author : str
             What writes, and for whom, for the journal.
+        objects : mapping of int to int, optional
+            The classes of objects that are new or get another one. New ones have ids
+            from `reserve`.
 
         Raises
         ------
@@ -193,8 +184,9 @@ class LabelStore:
             As `apply` does. A damaged chunk is replaced when the tile covers it.
         """
         check_inside(tile, self._image)
-        values = checked_labels(tile, labels, self._image, self._scheme())
         with self._writer.mutex:
+            changes, known = object_changes(self.table, objects or {}, self._image, self._scheme())
+            values = checked_labels(tile, labels, self._image, self._scheme(), known)
             self._writer.open()
             try:
                 before = self._pyramid.read(tile)
@@ -202,8 +194,10 @@ class LabelStore:
                 self._pyramid.discard_damaged(tile)
                 before = self._pyramid.read(tile)
             edit = edit_between(tile, before, values, tool=tool, author=author)
+            if edit is None and changes:
+                edit = Edit(tile, before, before, tool, author)
             if edit is not None:
-                self._writer.carry_out(edit, None)
+                self._writer.carry_out(replace(edit, objects=changes), None)
 
     def lock(self) -> None:
         """Become the one process that writes this store, making it when needed.
@@ -264,14 +258,7 @@ class LabelStore:
         """
         if not self.exists:
             return
-        planes = range(self._image.shape[0])
-        tiles = [
-            tile for z in planes for tile in cover(self._image.id, self._image.plane, 2048, z=z)
-        ]
-        for done, tile in enumerate(tiles, start=1):
-            with self._writer.opened():
-                self._lower.remake(tile)
-            yield Progress(done, len(tiles), f"overview of {self._image.name}")
+        yield from self._lower.remade(self._writer.opened)
 
     def damaged(self) -> Iterator[Path]:
         """Yield the chunk files at full resolution that cannot be decoded; reads all of them."""

@@ -7,13 +7,16 @@ from collections import defaultdict
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from napari_phenoai.core.geometry import Tile
+from napari_phenoai.core.geometry import Tile, cover
+from napari_phenoai.core.progress import Progress
 from napari_phenoai.errors import PhenoError
 from napari_phenoai.io.chunk_parts import CHUNK_PX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
+    from napari_phenoai.core.progress import Work
     from napari_phenoai.core.records import ImageRecord
     from napari_phenoai.io.journal import Journal
     from napari_phenoai.io.pyramid import Pyramid
@@ -119,6 +122,23 @@ class LowerLevels:
             self._pyramid.refresh(tile)
         for listener in list(self.listeners):
             listener(tile)
+
+    def remade(self, opened: Callable[[], AbstractContextManager[None]]) -> Work[None]:
+        """Make all of them anew from full resolution, each part with the lock that `opened` takes.
+
+        Raises
+        ------
+        LockedError
+            If another process writes the label image.
+        """
+        planes = range(self._image.shape[0])
+        tiles = [
+            tile for z in planes for tile in cover(self._image.id, self._image.plane, 2048, z=z)
+        ]
+        for done, tile in enumerate(tiles, start=1):
+            with opened():
+                self.remake(tile)
+            yield Progress(done, len(tiles), f"overview of {self._image.name}")
 
     def _stale(self) -> Iterator[tuple[Tile, dict[Chunk, int]]]:
         """Yield what is behind: a tile, and the marks in the ledger that it covers."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 __all__ = ["decode_mask", "encode_mask"]
 
 
-def encode_mask(mask: NDArray[np.uint8]) -> bytes:
+_TYPES = (np.uint8, np.uint16, np.uint32)
+
+
+def encode_mask(mask: NDArray[Any]) -> bytes:
     """Return `mask` as the bytes of a deflated TIFF, the same for the same pixels.
 
     Parameters
     ----------
-    mask : ndarray of uint8, shape (y, x)
-        Label values.
+    mask : ndarray of uint8, uint16 or uint32, shape (y, x)
+        Classes, or ids of objects.
     """
     import tifffile
 
@@ -40,13 +43,13 @@ def encode_mask(mask: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def decode_mask(data: bytes, path: Path) -> NDArray[np.uint8]:
+def decode_mask(data: bytes, path: Path) -> NDArray[Any]:
     """Return the pixels in the TIFF bytes `data`, the content of `path`.
 
     Raises
     ------
     ProjectError
-        If they are no TIFF of one uint8 plane.
+        If they are no TIFF of one plane of uint8, uint16 or uint32.
     """
     import tifffile
 
@@ -55,6 +58,6 @@ def decode_mask(data: bytes, path: Path) -> NDArray[np.uint8]:
         mask = tifffile.imread(io.BytesIO(data))
     except (tifffile.TiffFileError, ValueError, RuntimeError) as error:
         raise ProjectError(f"The mask {path} cannot be decoded ({error}).", hint=hint) from error
-    if mask.dtype != np.uint8 or mask.ndim != 2:
-        raise ProjectError(f"The mask {path} is not one plane of uint8.", hint=hint)
+    if mask.dtype not in _TYPES or mask.ndim != 2:
+        raise ProjectError(f"The mask {path} is not one plane of label values.", hint=hint)
     return mask

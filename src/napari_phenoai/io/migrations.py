@@ -123,4 +123,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT
         """,
     ),
+    (
+        "ALTER TABLE edits ADD COLUMN objects TEXT",
+        """
+        CREATE TABLE object_ids (
+            image TEXT PRIMARY KEY,
+            next INTEGER NOT NULL
+        ) STRICT
+        """,
+    ),
 )

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 __all__ = ["label_attributes", "mean_2x2", "mode_2x2", "multiscales"]
 
 
-def mode_2x2(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def mode_2x2(values: NDArray[Any]) -> NDArray[Any]:
     """Return the most frequent value of each 2 x 2 block; on a tie, the first.
 
     Parameters
     ----------
-    values : ndarray of uint8, shape (2 y, 2 x)
+    values : ndarray of unsigned integers, shape (2 y, 2 x)
         Label values; no value appears that was not there.
     """
     a, b = values[::2, ::2], values[::2, 1::2]

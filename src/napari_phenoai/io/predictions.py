@@ -12,6 +12,7 @@ from napari_phenoai.io.chunks import CHUNK_PX, write_group
 from napari_phenoai.io.labels import check_inside
 from napari_phenoai.io.locks import FileLock
 from napari_phenoai.io.ome import label_attributes, mean_2x2, mode_2x2, multiscales
+from napari_phenoai.io.predicted_objects import PredictedObjects
 from napari_phenoai.io.pyramid import Pyramid
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class PredictionStore:
     One OME-Zarr 0.5: the image is the uncertainty (0 to 254 for 0 to 1; 255 where
     it was not computed), the label image ``labels/classes`` the classes (0 where
     nothing was predicted yet). The lock file beside is held during a write only,
-    so several processes may fill one store; any may read meanwhile.
+    so several processes may fill one store; any may read meanwhile. The label image
+    ``labels/objects`` is there in projects of objects, see `PredictedObjects`.
 
     Parameters
     ----------
@@ -47,6 +49,11 @@ class PredictionStore:
         The image.
     scheme : callable
         Returns names and colours of the classes, for other viewers.
+
+    Attributes
+    ----------
+    objects : PredictedObjects
+        The predicted classes parted into objects, once that was done.
     """
 
     def __init__(self, path: Path, image: ImageRecord, scheme: Callable[[], ClassScheme]) -> None:
@@ -59,6 +66,7 @@ class PredictionStore:
         self._classes = Pyramid(
             path / "labels" / "classes", shape, fill=0, reduce=mode_2x2, truth=False
         )
+        self.objects = PredictedObjects(path / "labels" / "objects", image, scheme)
         self._lock = FileLock(path.with_name(f"{path.name}.lock"), f"The prediction {path.name}")
         self._mutex = threading.RLock()
         self._full: set[tuple[int, int, int]] = set()
@@ -104,6 +112,11 @@ class PredictionStore:
         uncertainty[coded == _UNKNOWN] = np.nan
         return self._classes.read(tile), uncertainty
 
+    def classes(self, tile: Tile) -> NDArray[np.uint8]:
+        """Return the classes of `tile` only; else as `read`."""
+        check_inside(tile, self._image)
+        return self._classes.read(tile)
+
     def write(
         self,
         tile: Tile,
@@ -139,6 +152,7 @@ class PredictionStore:
         coded = _coded(tile, uncertainty)
         with self._mutex, self._lock.holding(_LOCK_SECONDS):
             self._create()
+            self.objects.discard()
             for pyramid, values in (
                 (self._uncertainty, coded),
                 (self._classes, classes.astype(np.uint8, copy=False)),

@@ -80,6 +80,7 @@ class Project:
         *,
         tile_px: int = 256,
         name: str | None = None,
+        instances: bool = False,
     ) -> Self:
         """Make a project in a new or empty folder and open it.
 
@@ -93,6 +94,8 @@ class Project:
             Edge length of the tiles to review, in pixels, 16 to 4096.
         name : str, optional
             Name for people; by default that of the folder.
+        instances : bool
+            Whether labels are objects, each with an id and a class, and not classes.
 
         Raises
         ------
@@ -110,7 +113,7 @@ class Project:
         ('soil', 'plant')
         """
         folder = Path(path).expanduser().resolve()
-        spec = new_spec(classes, tile_px=tile_px, name=name or folder.stem)
+        spec = new_spec(classes, tile_px=tile_px, name=name or folder.stem, instances=instances)
         file = SpecFile(folder)
         file.check_free()
         for part in _FOLDERS:
@@ -270,9 +273,12 @@ class Project:
         with self._mutex:
             if image_id not in self._labels:
                 path = self.path / "labels" / f"{image_id}.ome.zarr"
-                image, scheme = self.image(image_id), self._file.scheme
-                self._labels[image_id] = LabelStore(path, image, scheme, lambda: self.journal)
-                self._labels[image_id].recover()
+                image, spec = self.image(image_id), self.spec
+                store = LabelStore(
+                    path, image, spec.scheme, lambda: self.journal, objects=spec.has_objects
+                )
+                self._labels[image_id] = store
+                store.recover()
             return self._labels[image_id]
 
     def predictions(self, image_id: str, model_id: str) -> PredictionStore:

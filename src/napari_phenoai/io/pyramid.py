@@ -1,4 +1,4 @@
-"""Pyramids of uint8 planes in OME-Zarr 0.5: written tile by tile, read at any time."""
+"""Pyramids of planes in OME-Zarr 0.5: written tile by tile, read at any time."""
 
 from __future__ import annotations
 
@@ -39,23 +39,26 @@ class Level:
     def __init__(self, chunks: Chunks) -> None:
         self._chunks = chunks
         self.shape = chunks.shape
-        self.dtype = np.dtype(np.uint8)
+        self.dtype = chunks.dtype
         self.ndim = len(self.shape)
         self.size = int(np.prod(self.shape))
         self.chunks = (1,) * (self.ndim - 2) + (CHUNK_PX, CHUNK_PX)
 
-    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
+    def __getitem__(self, key: Any) -> NDArray[Any]:
         parts = key if isinstance(key, tuple) else (key,)
         if not all(isinstance(part, (int, np.integer, slice, EllipsisType)) for part in parts):
-            return np.asarray(self[...][key], dtype=np.uint8)
-        empty = np.broadcast_to(np.empty((), np.uint8), self.shape)[key]
+            return np.asarray(self[...][key], dtype=self.dtype)
+        empty = np.broadcast_to(np.empty((), self.dtype), self.shape)[key]
         if empty.size == 0:
-            return np.empty(empty.shape, np.uint8)
+            return np.empty(empty.shape, self.dtype)
         windows, rest = zip(*map(_window, _expanded(parts, self.ndim), self.shape), strict=True)
         planes = range(windows[0].start, windows[0].stop) if self.ndim == 3 else range(1)
-        pixels = [self._chunks.read(z, *windows[-2:]) for z in planes]
-        result: NDArray[np.uint8] = np.stack(pixels) if self.ndim == 3 else pixels[0]
-        return np.asarray(result[rest], dtype=np.uint8)
+        pixels = [self._read(z, *windows[-2:]) for z in planes]
+        result: NDArray[Any] = np.stack(pixels) if self.ndim == 3 else pixels[0]
+        return np.asarray(result[rest], dtype=self.dtype)
+
+    def _read(self, z: int, rows: slice, columns: slice) -> NDArray[Any]:
+        return self._chunks.read(z, rows, columns)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self[...], dtype=dtype)
@@ -65,7 +68,7 @@ class Level:
 
 
 class Pyramid:
-    """The levels of one uint8 image in a zarr group; level 0 is where the others come from.
+    """The levels of one image in a zarr group; level 0 is where the others come from.
 
     A flat image has arrays ``(y, x)``, a stack ``(z, y, x)``. Chunks are 512 x 512
     and unsharded; each level halves the one before. Not safe for two writers at once.
@@ -82,6 +85,8 @@ class Pyramid:
         Makes one pixel from each 2 x 2 block.
     truth : bool
         Whether level 0 cannot be computed again; see `Chunks`.
+    dtype : type
+        uint8 for classes, uint32 for ids of objects.
     """
 
     def __init__(
@@ -90,13 +95,17 @@ class Pyramid:
         shape: tuple[int, int, int],
         *,
         fill: int,
-        reduce: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+        reduce: Callable[[NDArray[Any]], NDArray[Any]],
         truth: bool,
+        dtype: type[np.unsignedinteger[Any]] = np.uint8,
     ) -> None:
         self.folder = folder
+        self.dtype = np.dtype(dtype)
         self._reduce = reduce
         self._arrays = [
-            Chunks(folder / str(number), extent, fill=fill, truth=truth and number == 0)
+            Chunks(
+                folder / str(number), extent, fill=fill, truth=truth and number == 0, dtype=dtype
+            )
             for number, extent in enumerate(_extents(shape))
         ]
 
@@ -115,7 +124,12 @@ class Pyramid:
         """All levels from full resolution downwards, as lazy arrays."""
         return [Level(array) for array in self._arrays]
 
-    def read(self, tile: Tile) -> NDArray[np.uint8]:
+    @property
+    def arrays(self) -> tuple[Chunks, ...]:
+        """What is behind the levels."""
+        return tuple(self._arrays)
+
+    def read(self, tile: Tile) -> NDArray[Any]:
         """Return the pixels ``(y, x)`` of `tile` at full resolution.
 
         Raises
@@ -127,7 +141,7 @@ class Pyramid:
         """
         return self._arrays[0].read(tile.z, *tile.slices)
 
-    def write(self, tile: Tile, values: NDArray[np.uint8]) -> bool:
+    def write(self, tile: Tile, values: NDArray[Any]) -> bool:
         """Write the pixels ``(y, x)`` of `tile` at full resolution only.
 
         Returns
@@ -145,7 +159,7 @@ class Pyramid:
         return self._arrays[0].write(tile.z, *tile.slices, values)
 
     def writing(
-        self, tile: Tile, values: NDArray[np.uint8]
+        self, tile: Tile, values: NDArray[Any]
     ) -> AbstractContextManager[Callable[[], bool]]:
         """Prepare what `write` does, and give a function that does it, hardly able to fail."""
         return self._arrays[0].writing(tile.z, *tile.slices, values)
@@ -177,7 +191,7 @@ class Pyramid:
         ends = zip((tile.y1, tile.x1), self._arrays[0].shape[-2:], strict=True)
         return starts and all(end % step == 0 or end == extent for end, extent in ends)
 
-    def write_all(self, tile: Tile, values: NDArray[np.uint8]) -> None:
+    def write_all(self, tile: Tile, values: NDArray[Any]) -> None:
         """Write the pixels ``(y, x)`` of `tile`, which `fits`, at all levels, coarsest first.
 
         No level is read back where whole chunks are written; and a chunk of level 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -64,15 +64,16 @@ class ReviewLog:
         self._current: dict[str, Review] = {}
         self._keys: dict[str, str] = {}
 
-    def add(self, review: Review, mask: NDArray[np.uint8] | None = None) -> Review:
+    def add(self, review: Review, mask: NDArray[Any] | None = None) -> Review:
         """Keep `review`; when this returns, it and its mask are on the disk.
 
         Parameters
         ----------
         review : Review
             What was decided, with an id that is not in use.
-        mask : ndarray of uint8, shape (height, width), optional
-            Label values of the tile at this moment; the record gets its hash.
+        mask : ndarray, shape (height, width), optional
+            Label values of the tile at this moment; the record gets its hash. Classes as
+            uint8; where the record names objects, ids as uint32.
 
         Returns
         -------
@@ -82,7 +83,8 @@ class ReviewLog:
         Raises
         ------
         LabelError
-            If the mask is not uint8 or not of the size of the tile.
+            If the mask is not of that type or not of the size of the tile, or has an
+            object without a class.
         InputError
             If the id is in use or cannot be a file name, or the record names a
             mask that is neither given nor here.
@@ -148,12 +150,28 @@ class ReviewLog:
         return review.mask is not None and self.mask_path(review.mask).exists()
 
     def mask(self, review: Review) -> NDArray[np.uint8]:
-        """Return the mask of `review`, verified by its hash.
+        """Return the classes in the mask of `review`, verified by its hash.
 
         Returns
         -------
         ndarray of uint8, shape (height, width)
-            Label values; 0 where the person left the pixel unlabelled.
+            Those of the objects, too; 0 where the person left the pixel unlabelled.
+
+        Raises
+        ------
+        ProjectError, DiskError
+            As `values` does.
+        """
+        values, table = self.values(review), review.table
+        return values if table is None else table.as_classes(values, strict=False)
+
+    def values(self, review: Review) -> NDArray[Any]:
+        """Return the mask of `review` as it was painted, verified by its hash.
+
+        Returns
+        -------
+        ndarray of uint8 or uint32, shape (height, width)
+            Classes, or ids of objects whose classes are in ``review.objects``.
 
         Raises
         ------
@@ -172,7 +190,7 @@ class ReviewLog:
             text = f"The mask {path} is {mask.shape[0]} x {mask.shape[1]} px, not "
             text += f"{review.height} x {review.width} as review {review.id} says."
             raise ProjectError(text, hint="Review that tile again.")
-        return mask
+        return mask.astype(np.uint8 if review.objects is None else np.uint32, copy=False)
 
     def _in_force(self, records: Mapping[str, Review]) -> dict[str, Review]:
         for name in records.keys() - self._keys.keys():
@@ -195,11 +213,17 @@ class ReviewLog:
             raise ProjectError(text, hint=hint)
         return data
 
-    def _write_mask(self, review: Review, mask: NDArray[np.uint8]) -> str:
-        if mask.dtype != np.uint8 or mask.shape != review.tile.shape:
+    def _write_mask(self, review: Review, mask: NDArray[Any]) -> str:
+        table = review.table
+        wanted = np.dtype(np.uint8 if table is None else np.uint32)
+        if mask.dtype != wanted or mask.shape != review.tile.shape:
             found = f"{mask.dtype} of shape {mask.shape}"
-            hint = f"Give uint8 of shape {review.tile.shape}, as large as the tile."
+            hint = f"Give {wanted} of shape {review.tile.shape}, as large as the tile."
             raise LabelError(f"The mask of tile {review.tile.key} is {found}.", hint=hint)
+        if table is not None:
+            table.as_classes(mask)
+            small = int(mask.max(initial=0)) <= np.iinfo(np.uint16).max
+            mask = mask.astype(np.uint16 if small else np.uint32)
         data = encode_mask(mask)
         name = sha256_bytes(data)
         path = self.mask_path(name)

@@ -20,6 +20,7 @@ _MODELS, _MODEL = "PHENOAI_MODELS", "PHENOAI_MODEL"
 _HOME, _STORAGE = "PHENOAI_HOME", "PHENOAI_STORAGE"
 _OPTIONS, _DEVICE = "PHENOAI_STORAGE_OPTIONS", "PHENOAI_DEVICE"
 _PRECISION, _DELETE = "PHENOAI_PRECISION", "PHENOAI_DELETE_UPLOADS"
+_UPLOADS = "PHENOAI_UPLOADS"
 
 
 def _default_home() -> Path:
@@ -49,6 +50,9 @@ class ServerSettings:
         As for `napari_phenoai.ml.families.load_model`.
     delete_uploads : bool
         Whether the copies that DEEPaaS keeps of what was sent are removed after use.
+    uploads : bool
+        Whether clients may send the data of trainings to the server itself. Without a
+        storage they go into its home.
     """
 
     models: tuple[Path, ...] = ()
@@ -59,6 +63,12 @@ class ServerSettings:
     device: str = "auto"
     precision: str = "auto"
     delete_uploads: bool = False
+    uploads: bool = False
+
+    @property
+    def trains(self) -> bool:
+        """Whether data for trainings can come here."""
+        return bool(self.storage) or self.uploads
 
     @classmethod
     def from_environment(cls, values: Mapping[str, str] | None = None) -> Self:
@@ -80,6 +90,7 @@ class ServerSettings:
             device=values.get(_DEVICE) or "auto",
             precision=values.get(_PRECISION) or "auto",
             delete_uploads=values.get(_DELETE, "") not in {"", "0"},
+            uploads=values.get(_UPLOADS, "") not in {"", "0"},
         )
 
     def environment(self) -> dict[str, str]:
@@ -93,6 +104,7 @@ class ServerSettings:
             _DEVICE: self.device,
             _PRECISION: self.precision,
             _DELETE: "1" if self.delete_uploads else "",
+            _UPLOADS: "1" if self.uploads else "",
         }
 
     def open_storage(self) -> Storage:
@@ -103,10 +115,13 @@ class ServerSettings:
         InputError
             If there is none.
         """
+        from napari_phenoai.io.files import make_folder
         from napari_phenoai.io.storage import Storage
 
+        if not self.storage and self.uploads:
+            return Storage(str(make_folder(self.home / "storage")))
         if not self.storage:
-            hint = f"Its owner has to set {_STORAGE}, or phenoai serve --storage."
+            hint = f"Its owner has to set {_STORAGE}, or phenoai serve --train or --storage."
             raise InputError("This server has no storage to take data from.", hint=hint)
         return Storage(self.storage, self.storage_options)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
@@ -30,7 +30,9 @@ def is_project(path: str | Path) -> bool:
     return (Path(path) / PROJECT_FILE).is_file()
 
 
-def new_spec(classes: Sequence[str], *, tile_px: int, name: str) -> ProjectFile:
+def new_spec(
+    classes: Sequence[str], *, tile_px: int, name: str, instances: bool = False
+) -> ProjectFile:
     """Return the project file of a new project.
 
     Raises
@@ -40,7 +42,8 @@ def new_spec(classes: Sequence[str], *, tile_px: int, name: str) -> ProjectFile:
     """
     scheme = ClassScheme.of(classes)
     try:
-        return ProjectFile(id=new_id(), name=name, scheme=scheme, tile_px=tile_px)
+        kind: Literal["semantic", "instance"] = "instance" if instances else "semantic"
+        return ProjectFile(id=new_id(), name=name, scheme=scheme, tile_px=tile_px, kind=kind)
     except ValidationError as error:
         raise _unusable(error) from error
 
@@ -119,6 +122,11 @@ class SpecFile:
             except ValidationError as error:
                 raise _unusable(error) from error
             _check_follows(old.scheme, new.scheme)
+            if new.kind != old.kind:
+                hint = "Make another project, and import the masks there: phenoai review."
+                raise InputError(
+                    f"The labels are those of a project of kind {old.kind}.", hint=hint
+                )
             write_json(self.path, new)
             self._spec, self._stamp = new, _stamp(self.path)
             return new

@@ -41,7 +41,9 @@ class Corrected:
     painted_px: tuple[int, ...]
 
 
-def corrected(start: NDArray[Any], truth: NDArray[Any], *, split_first: bool = True) -> Corrected:
+def corrected(
+    start: NDArray[Any], truth: NDArray[Any], *, split_first: bool = True, tolerance_px: int = 0
+) -> Corrected:
     """Correct objects until they are those of the truth.
 
     What is no object is deleted, objects that hold several are split by a click or cut by
@@ -54,13 +56,16 @@ def corrected(start: NDArray[Any], truth: NDArray[Any], *, split_first: bool = T
         Ids of objects; 0 where there is none.
     split_first : bool
         Whether a click with the split tool is tried before strokes are drawn.
+    tolerance_px : int
+        Wrong regions with fewer pixels are left as they are.
 
     Returns
     -------
     Corrected
-        Its objects are those of the truth; their ids may be others.
+        Its objects are those of the truth, but for what was tolerated; their ids may be
+        others.
     """
-    person = _Person(start.astype(np.uint32), truth.astype(np.int64))
+    person = _Person(start.astype(np.uint32), truth.astype(np.int64), tolerance_px)
     person.delete()
     person.part(split_first=split_first)
     person.merge()
@@ -78,7 +83,10 @@ def same_objects(one: NDArray[Any], other: NDArray[Any]) -> bool:
 
 
 class _Person:
-    def __init__(self, ids: NDArray[np.uint32], truth: NDArray[np.int64]) -> None:
+    def __init__(
+        self, ids: NDArray[np.uint32], truth: NDArray[np.int64], tolerance_px: int
+    ) -> None:
+        self._tolerance_px = tolerance_px
         self.ids = ids
         self.truth = truth
         self.gestures: Counter[str] = Counter()
@@ -162,6 +170,8 @@ class _Person:
         regions, _ = ndimage.label(mask, np.ones((3, 3), bool))
         for index, box in enumerate(ndimage.find_objects(regions), start=1):
             mark = Mark(box[0].start, box[1].start, regions[box] == index)
+            if mark.mask.sum() < self._tolerance_px:
+                continue
             self.painted_px.append(int(mark.mask.sum()))
             self._use(Stamp(mark, value))
 

@@ -62,6 +62,7 @@ def tiny_project(
     size: tuple[int, int] = (160, 192),
     tile_px: int = 64,
     seed: int = 0,
+    instances: bool = False,
 ) -> Project:
     """Create a project of rosettes at `path` and return it open.
 
@@ -78,10 +79,12 @@ def tiny_project(
         Extent of a scene and edge of a queue tile, in pixels.
     seed : int
         Seed of the first scene.
+    instances : bool
+        Whether its labels are objects.
     """
     from napari_phenoai.io.project import Project
 
-    project = Project.create(path, ["soil", "plant"], tile_px=tile_px)
+    project = Project.create(path, ["soil", "plant"], tile_px=tile_px, instances=instances)
     scenes = write_scenes(path.with_name(path.stem + "-scenes"), n_images, size=size, seed=seed)
     for image, _, _ in scenes:
         finish(project.add_image(str(image)))

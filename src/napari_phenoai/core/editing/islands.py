@@ -114,6 +114,8 @@ class RemoveSpecks(Tool):
         Only regions of this value.
     into : int, optional
         What specks become instead.
+    inner : bool
+        Whether to leave regions alone that may go on outside the window.
     """
 
     name: ClassVar[str] = "specks"
@@ -122,6 +124,7 @@ class RemoveSpecks(Tool):
     below_px: int
     value: int | None = None
     into: int | None = None
+    inner: bool = False
 
     def draft(self, canvas: Canvas) -> Draft:
         """Return the specks in the value of what is round them."""
@@ -132,6 +135,8 @@ class RemoveSpecks(Tool):
         small = (sizes < self.below_px) & _within(canvas, rows, columns, numbers, count)
         small[0] = False
         _, opens = _at_sides(canvas, rows, columns, numbers, count)
+        if self.inner:
+            small &= ~opens
         cut, mask = bool((small & opens).any()), small[numbers]
         if self.into is not None:
             return Draft.painted(canvas, (rows, columns), mask, self.into, touches_border=cut)

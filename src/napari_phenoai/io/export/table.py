@@ -8,9 +8,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_phenoai.core.object_sizes import ObjectSizes
 from napari_phenoai.core.progress import Progress
 from napari_phenoai.core.traits import TraitCounter
 from napari_phenoai.errors import InputError
+from napari_phenoai.io.export.object_planes import objects_in
 from napari_phenoai.io.export.planes import Planes, Source, chosen_images, chosen_model
 from napari_phenoai.io.files import PARTIAL, disk_errors, make_folder, write_atomic
 
@@ -42,6 +44,8 @@ def export_traits(
     allow_partial: bool = False,
 ) -> Work[Path]:
     """Write one row per image, plane and class to `destination_csv`.
+
+    Objects are those of a project of objects, else connected regions of the class.
 
     Images are read block by block, so memory stays bounded. What was counted
     before a cancel is kept in a hidden file beside and used when run again.
@@ -100,12 +104,18 @@ def _counted(
     rows: list[dict[str, object]] = []
     blocks = list(planes.blocks())
     missing = 0
+    objects, sizes = objects_in(planes), ObjectSizes()
     counter = TraitCounter(planes.scheme, planes.record.plane[1], min_object_px=smallest)
     for index, block in enumerate(blocks):
         counter.add(block.y, block.x, planes.read(block))
+        if objects is not None:
+            sizes.add(block.y, block.x, objects.read(block)[0])
         yield Progress(span[0] + index / len(blocks), span[1], f"counting {planes.record.name}")
         if (block.y1, block.x1) == planes.record.plane:
             traits = counter.traits(planes.record.pixel_um)
+            if objects is not None:
+                traits = objects.counted(traits, sizes, smallest)
+                sizes = ObjectSizes()
             rows.extend(_rows(planes, block.z, traits, counter.unlabelled_px))
             missing += counter.unlabelled_px
             counter = TraitCounter(planes.scheme, planes.record.plane[1], min_object_px=smallest)

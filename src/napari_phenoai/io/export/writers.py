@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_phenoai.io.export.planes import Planes
     from napari_phenoai.io.export.values import Values
 
-__all__ = ["write_png", "write_tiff", "write_zarr"]
+__all__ = ["resolution", "write_png", "write_tiff", "write_zarr"]
 
 _PNG_LIMIT_PX = 2**30
 
@@ -54,7 +54,7 @@ def write_tiff(path: Path, planes: Planes, values: Values) -> Work[int]:
                 description=json.dumps(_about(planes, values)),
                 software="napari-phenoai",
                 metadata=None,
-                **_resolution(planes.record.pixel_um),
+                **resolution(planes.record.pixel_um),
             )
 
     missing = 0
@@ -140,7 +140,8 @@ def _about(planes: Planes, values: Values) -> dict[str, object]:
     }
 
 
-def _resolution(pixel_um: float | None) -> dict[str, Any]:
+def resolution(pixel_um: float | None) -> dict[str, Any]:
+    """Return the tags of a TIFF that tell the size of a pixel; none where it is unknown."""
     if pixel_um is None:
         return {}
     return {"resolution": (1e4 / pixel_um, 1e4 / pixel_um), "resolutionunit": "CENTIMETER"}

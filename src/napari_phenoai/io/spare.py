@@ -1,0 +1,133 @@
+"""What could not be written into a project, kept in the user's own folder until it can."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+import zipfile
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_phenoai.core.edits import Edit
+from napari_phenoai.core.geometry import Tile
+from napari_phenoai.errors import DiskError, LabelError
+from napari_phenoai.io.files import write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["SpareEdits", "spare_folders"]
+
+_ENDING = ".edit.npz"
+_REFUSED = ".refused"
+
+
+def spare_folders() -> tuple[Path, ...]:
+    """Return the folders in which edits are kept, the best one first.
+
+    The second one, for temporary files, is used where the first is on a full disk too.
+    """
+    from platformdirs import user_data_path
+
+    temporary = Path(tempfile.gettempdir()) / "napari-phenoai-unsaved"
+    return user_data_path("napari-phenoai", appauthor=False) / "unsaved", temporary
+
+
+class SpareEdits:
+    """Edits of one project that wait outside of it, as its disk had no room for them.
+
+    Parameters
+    ----------
+    project : str
+        Id of the project; so they find it again where it has been moved.
+    folders : sequence of Path, optional
+        Where to look and to keep, the best first; `spare_folders` by default.
+    """
+
+    def __init__(self, project: str, folders: Sequence[Path] | None = None) -> None:
+        self._folders = [folder / project for folder in folders or spare_folders()]
+
+    def keep(self, edit: Edit) -> Path:
+        """Write `edit` into the first folder that has room; return the file.
+
+        Raises
+        ------
+        DiskError
+            If none has.
+        """
+        data = _packed(edit)
+        for folder in self._folders[:-1]:
+            with suppress(DiskError):
+                return self._written(folder, edit, data)
+        return self._written(self._folders[-1], edit, data)
+
+    def edits(self) -> list[Edit]:
+        """Return the edits that wait, oldest first; files that cannot be read stay."""
+        found: dict[str, Edit] = {}
+        for path in self._files():
+            with suppress(OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, LabelError):
+                edit = _unpacked(path)
+                found[edit.id] = edit
+        return [found[name] for name in sorted(found)]
+
+    def drop(self, edit: Edit) -> None:
+        """Forget `edit`, as it is in the project now."""
+        for folder in self._folders:
+            with suppress(OSError):
+                self._path(folder, edit).unlink(missing_ok=True)
+
+    def set_aside(self, edit: Edit) -> None:
+        """Keep the file of `edit` under another name, as the project refuses it for good."""
+        for folder in self._folders:
+            path = self._path(folder, edit)
+            with suppress(OSError):
+                path.rename(path.with_name(path.name + _REFUSED))
+
+    def _written(self, folder: Path, edit: Edit, data: bytes) -> Path:
+        path = self._path(folder, edit)
+        write_atomic(path, data)
+        return path
+
+    def _files(self) -> Iterator[Path]:
+        for folder in self._folders:
+            yield from sorted(folder.glob(f"*{_ENDING}"))
+
+    @staticmethod
+    def _path(folder: Path, edit: Edit) -> Path:
+        return folder / f"{edit.id}{_ENDING}"
+
+
+def _packed(edit: Edit) -> bytes:
+    tile = edit.tile
+    about = {
+        "id": edit.id,
+        "tool": edit.tool,
+        "author": edit.author,
+        "at": edit.at.isoformat(),
+        "tile": [tile.image, tile.y, tile.x, tile.height, tile.width, tile.z],
+        "objects": {str(number): list(change) for number, change in edit.objects.items()},
+    }
+    buffer = io.BytesIO()
+    text = np.str_(json.dumps(about))
+    np.savez_compressed(buffer, before=edit.before, after=edit.after, about=text)
+    return buffer.getvalue()
+
+
+def _unpacked(path: Path) -> Edit:
+    with np.load(path, allow_pickle=False) as file:
+        about: dict[str, Any] = json.loads(str(file["about"]))
+        return Edit(
+            Tile(*about["tile"]),
+            file["before"],
+            file["after"],
+            tool=about["tool"],
+            author=about["author"],
+            at=datetime.fromisoformat(about["at"]),
+            id=about["id"],
+            objects={int(key): (old, new) for key, (old, new) in about["objects"].items()},
+        )
