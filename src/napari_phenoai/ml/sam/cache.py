@@ -43,7 +43,9 @@ class Encoder(Protocol):
         """Text that changes with the network and its precision."""
         ...
 
-    def embed(self, pixels: np.ndarray, view: View = ...) -> Embedding:
+    def embed(
+        self, pixels: np.ndarray, view: View = ..., *, go_on: Callable[[], bool] | None = ...
+    ) -> Embedding:
         """Return the embedding of a tile ``(c, y, x)``."""
         ...
 
@@ -175,12 +177,22 @@ class EmbeddingCache:
 
 
 def embedding_of(
-    encoder: Encoder, cache: EmbeddingCache, source: ImageSource, tile: Tile, view: View = _ALL
+    encoder: Encoder,
+    cache: EmbeddingCache,
+    source: ImageSource,
+    tile: Tile,
+    view: View = _ALL,
+    *,
+    go_on: Callable[[], bool] | None = None,
 ) -> Embedding:
     """Return the embedding of a tile from the cache, or make it and keep it there.
 
+    Making it can be stopped: see `Prompter.embed` about `go_on`.
+
     Raises
     ------
+    GivenUpError
+        If it was stopped.
     ImageError
         If the pixels cannot be read.
     DeviceMemoryError
@@ -189,7 +201,7 @@ def embedding_of(
     key = cache.key(encoder.fingerprint, source.fingerprint, tile, view)
     found = cache.get(key)
     if found is None or found.size != tile.shape:
-        found = encoder.embed(source.read(tile), view)
+        found = encoder.embed(source.read(tile), view, go_on=go_on)
         cache.put(key, found)
     return found
 

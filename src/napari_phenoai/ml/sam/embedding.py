@@ -9,7 +9,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Embedding"]
+__all__ = ["Embedding", "GivenUpError"]
+
+
+class GivenUpError(Exception):
+    """The image encoder was stopped, as nobody wants its answer any more."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +15,12 @@ from segment_anything import SamPredictor
 from napari_phenoai.core.prompts import MaskCandidate
 from napari_phenoai.errors import InputError
 from napari_phenoai.ml.device import ran_out_of_memory, too_large
-from napari_phenoai.ml.sam.embedding import Embedding
+from napari_phenoai.ml.sam.embedding import Embedding, GivenUpError
 from napari_phenoai.ml.sam.view import View
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from numpy.typing import NDArray
 
     from napari_phenoai.core.geometry import Tile
@@ -93,7 +97,13 @@ class Prompter:
         """Length that the longer side of a tile is brought to."""
         return self._edge(self.network)
 
-    def embed(self, pixels: NDArray[np.generic], view: View = _ALL) -> Embedding:
+    def embed(
+        self,
+        pixels: NDArray[np.generic],
+        view: View = _ALL,
+        *,
+        go_on: Callable[[], bool] | None = None,
+    ) -> Embedding:
         """Run the image encoder: seconds on a CPU, once for each tile.
 
         Parameters
@@ -102,9 +112,14 @@ class Prompter:
             The tile, of any type and size.
         view : View
             How it is made RGB.
+        go_on : callable, optional
+            Asked between the blocks of the encoder, a second or less apart on a CPU;
+            False stops it.
 
         Raises
         ------
+        GivenUpError
+            If it was stopped.
         InputError
             If the view does not fit, or the tile is far too narrow.
         DeviceMemoryError
@@ -118,7 +133,7 @@ class Prompter:
         predictor = SamPredictor(self.network)
         start = time.monotonic()
         try:
-            with torch.inference_mode(), self.compute.autocast():
+            with torch.inference_mode(), self.compute.autocast(), self._asking(go_on):
                 predictor.set_image(colours)
         except (RuntimeError, MemoryError) as error:
             if not ran_out_of_memory(error):
@@ -208,6 +223,26 @@ class Prompter:
         predictor.features = features.to(self.compute.device)[None]
         predictor.is_image_set = True
         return predictor
+
+    @contextmanager
+    def _asking(self, go_on: Callable[[], bool] | None) -> Iterator[None]:
+        """Ask, in this thread, before each block of the encoder whether to go on."""
+        if go_on is None:
+            yield
+            return
+        here = threading.get_ident()
+
+        def ask(*_: object) -> None:
+            if threading.get_ident() == here and not go_on():
+                raise GivenUpError
+
+        blocks = self.network.image_encoder.blocks
+        hooks = [block.register_forward_pre_hook(ask) for block in blocks]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
 
     @staticmethod
     def _edge(network: Any) -> int:
