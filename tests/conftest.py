@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,10 @@ settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
 
 ROOT = Path(__file__).resolve().parents[1]
+
+sys.path.insert(0, str(ROOT / "tests" / "servers"))
+pytest_plugins = ["running_servers"]
+"""Fixtures that start real servers."""
 
 
 @pytest.fixture(scope="session", autouse=True)

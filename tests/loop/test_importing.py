@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from napari_phenoai.core.geometry import Tile
 from napari_phenoai.core.progress import finish
 from napari_phenoai.errors import InputError, LabelError
 from napari_phenoai.loop.importing import import_masks
 from napari_phenoai.loop.snapshots import take_snapshot
+from napari_phenoai.testing.corrections import same_objects
 
 
 def write(folder: Path, name: str, mask: np.ndarray) -> Path:
@@ -157,3 +159,55 @@ def test_nothing_to_import(field: Any, tmp_path: Path) -> None:
     broken.write_bytes(b"PK\x03\x04")
     with pytest.raises(InputError, match="no folder and no ZIP"):
         run(field, broken)
+
+
+def _many_objects(plane: tuple[int, int]) -> np.ndarray:
+    """Squares in a grid of 16 px that touch each other, across the borders of tiles too."""
+    ids = np.zeros(plane, np.uint16)
+    for row in range(0, plane[0] - 16, 16):
+        for column in range(0, plane[1] - 40, 16):
+            ids[row + 2 : row + 16, column : column + 16] = 1000 + row * 20 + column
+    return ids
+
+
+def test_masks_of_objects_come_in_with_each_object(make_field: Any, tmp_path: Path) -> None:
+    field = make_field(2, instances=True)
+    (tmp_path / "m").mkdir()
+    truth = {record.id: _many_objects(record.plane) for record in field.project.images()}
+    for name, ids in truth.items():
+        Image.fromarray(ids).save(tmp_path / "m" / f"{name}.png")
+    reviews = run(field, tmp_path / "m")
+    assert {review.known for review in reviews} == {"all"}
+    for name, ids in truth.items():
+        store = field.project.labels(name)
+        for review in (one for one in reviews if one.image == name):
+            kept, part = store.values(review.tile), ids[review.tile.slices]
+            assert same_objects(np.where(kept < 256, 0, kept), part)
+            assert np.array_equal(field.project.reviews.values(review), kept)
+        whole = store.values(Tile(name, 0, 0, *ids.shape))
+        known = whole > 0
+        assert same_objects(np.where(whole < 256, 0, whole)[known], ids[known])
+    assert run(field, tmp_path / "m") == [], "what is there is not taken twice"
+
+
+def test_a_table_beside_masks_of_objects_names_their_classes(
+    make_field: Any, tmp_path: Path
+) -> None:
+    field = make_field(2, instances=True)
+    project = field.project
+    project.update_scheme(project.scheme.added("flower"))
+    (tmp_path / "m").mkdir()
+    record = project.images()[0]
+    ids = np.zeros(record.plane, np.uint16)
+    ids[5:20, 5:20], ids[30:50, 30:50] = 1, 2
+    Image.fromarray(ids).save(tmp_path / "m" / f"{record.id}.png")
+    with pytest.raises(InputError, match="plant, flower"):
+        run(field, tmp_path / "m")
+    table = tmp_path / "m" / "objects.csv"
+    table.write_text(f"image,object,class\n{record.id},1,plant\n{record.id},2,flower\n")
+    run(field, tmp_path / "m")
+    classes = project.labels(record.id).read(Tile(record.id, 0, 0, 60, 60))
+    assert (classes[6, 6], classes[40, 40], classes[25, 25]) == (2, 3, 1)
+    table.write_text(f"image,object,class\n{record.id},1,plant\n")
+    with pytest.raises(InputError, match="no object 2"):
+        run(field, tmp_path / "m")

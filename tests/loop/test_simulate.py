@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from scipy import ndimage
 
 from napari_phenoai.core.geometry import Tile
+from napari_phenoai.core.object_metrics import match_objects
 from napari_phenoai.core.progress import finish
 from napari_phenoai.errors import InputError
 from napari_phenoai.io.images import open_image
@@ -217,3 +219,31 @@ def test_a_cancelled_simulation_leaves_no_temporary_folder(
             break
     work.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_objects_are_corrected_one_by_one(data: Path, tmp_path: Path) -> None:
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for path in sorted((data / "masks").iterdir()):
+        regions, _ = ndimage.label(np.asarray(Image.open(path)) > 0)
+        Image.fromarray((regions * 257 % 65521).astype(np.uint16)).save(masks / path.name)
+    work = simulate(data / "images", masks, **OPTIONS, instances=True, workdir=tmp_path / "w")  # type: ignore[arg-type]
+    result = finish(work)
+    one, two = result.rounds
+    assert one.objects is not None
+    assert two.objects is not None
+    assert two.objects.true > 0
+    assert one.gestures is not None
+    assert one.gestures["paint"] > 0
+    assert two.minutes > one.minutes
+    names = {path.stem: path for path in masks.iterdir()}
+    with Project.open(tmp_path / "w" / "simulation.phenoai") as project:
+        assert project.spec.has_objects
+        for review in project.reviews.current().values():
+            truth = np.asarray(Image.open(names[review.image]))[review.tile.slices]
+            ids = project.reviews.values(review)
+            matches = match_objects(
+                truth.astype(np.uint32) * (truth > 0), np.where(ids < 256, 0, ids)
+            )
+            large = np.unique(truth[truth > 0], return_counts=True)[1] >= 50
+            assert matches.matched >= np.count_nonzero(large)

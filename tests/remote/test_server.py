@@ -121,6 +121,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, starting: Any) -> Iterator[Lab
                 "PHENOAI_MODELS": str(project.path),
                 "PHENOAI_STORAGE": str(storage),
                 "PHENOAI_DEVICE": "cpu",
+                "PHENOAI_NICE": "0",
                 "PHENOAI_DELETE_UPLOADS": "1",
             },
         )

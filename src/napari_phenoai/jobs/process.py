@@ -12,6 +12,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from napari_phenoai.core.progress import Progress
@@ -19,7 +20,6 @@ from napari_phenoai.errors import DiskError, JobError, PhenoError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from napari_phenoai.core.progress import Work
 
@@ -32,6 +32,8 @@ _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 1.0
 _LEAVE_SECONDS = 5.0
 _TAIL_BYTES = 4096
+_NICE = 10
+_NICE_VARIABLE = "PHENOAI_NICE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,9 @@ def process_work(
     "message", "data"}``, then ``{"kind": "result", "result"}`` or ``{"kind": "error",
     "what", "hint"}``. Other lines are taken for log. Its standard input stays open
     as long as this process lives, so that it can notice when we die.
+
+    The child and all that it starts take the processor only where this process and others
+    leave it, as far as the system has such a thing.
 
     Closing the generator asks the child to stop, and after a second kills it and all
     that it started. While the child is silent the last progress is given again,
@@ -95,7 +100,7 @@ def _start(
     argv: Sequence[str], env: Mapping[str, str] | None, errors: IO[bytes]
 ) -> subprocess.Popen[str]:
     try:
-        return subprocess.Popen(  # noqa: S603 - argv comes from this package
+        child = subprocess.Popen(  # noqa: S603 - argv comes from this package
             list(argv),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -109,6 +114,19 @@ def _start(
     except OSError as error:
         text = f"The program {argv[0]} cannot be started: {error.strerror or error}."
         raise JobError(text, hint="Check the installation with phenoai doctor.") from error
+    _put_behind(child.pid)
+    return child
+
+
+def _put_behind(pid: int) -> None:
+    """Let others go first, where Linux shares the processor between sessions.
+
+    There the niceness of a process counts within its session only, and a child with a
+    session of its own would get as much as the window.
+    """
+    with suppress(OSError):
+        nice = os.environ.get(_NICE_VARIABLE, str(_NICE))
+        Path(f"/proc/{pid}/autogroup").write_text(nice)
 
 
 def _listen(child: subprocess.Popen[str], lines: queue.SimpleQueue[str | _End]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_phenoai.core.progress import Progress, scaled
-from napari_phenoai.io.bundle import write_bundle
+from napari_phenoai.io.bundle import MANIFEST, write_bundle
 from napari_phenoai.loop.snapshots import sample_of
 from napari_phenoai.loop.training import Measured, draft_card, trained
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from napari_phenoai.core.places import Place
     from napari_phenoai.core.ports import Sample, TrainSettings
     from napari_phenoai.core.progress import Work
     from napari_phenoai.core.records import ModelCard, Review, Snapshot
     from napari_phenoai.io.bundle import Bundle, BundleManifest
     from napari_phenoai.io.models import ModelStore
     from napari_phenoai.io.project import Project
-    from napari_phenoai.io.storage import Storage
 
 __all__ = ["Origin", "send_bundle", "train_bundle"]
 
@@ -33,8 +33,10 @@ class Origin:
     folder: Path
 
 
-def send_bundle(project: Project, snapshot: Snapshot, place: Storage) -> Work[BundleManifest]:
-    """Send all that a training of `snapshot` needs into the folder `place` of a storage.
+def send_bundle(
+    project: Project, snapshot: Snapshot, place: Place, manifest: str = MANIFEST
+) -> Work[BundleManifest]:
+    """Send all that a training of `snapshot` needs into the folder `place`.
 
     Broken off, it goes on with what is missing; the manifest comes last.
 
@@ -48,7 +50,7 @@ def send_bundle(project: Project, snapshot: Snapshot, place: Storage) -> Work[Bu
     sizes = {project.image(image).pixel_um for image in _images(project, snapshot)}
     pixel_um = sizes.pop() if len(sizes) == 1 else None
     tiles = _tiles(project, snapshot)
-    return (yield from write_bundle(place, snapshot, tiles, pixel_um=pixel_um))
+    return (yield from write_bundle(place, snapshot, tiles, pixel_um=pixel_um, manifest=manifest))
 
 
 def train_bundle(

@@ -39,6 +39,7 @@ __all__ = ["command", "main", "settings_of", "told"]
 
 _WATCH = "PHENOAI_WATCH_STDIN"
 _NICE = 10
+_NICE_VARIABLE = "PHENOAI_NICE"
 _LAST_SECONDS = 2.0
 
 
@@ -51,7 +52,7 @@ def command(
     `RoundRecord` as a dict.
     """
     told = {**asdict(settings), "extra": dict(settings.extra)}
-    line = [sys.executable, "-m", "napari_phenoai.loop.child", str(project)]
+    line = [sys.executable, "-P", "-m", "napari_phenoai.loop.child", str(project)]
     line += ["--settings", json.dumps(told), "--author", author]
     return [*line, "--parent", parent] if parent else line
 
@@ -182,8 +183,8 @@ def _until_orphaned() -> None:
 def _be_nice() -> None:
     """Leave the processor to the window, where the system has such a thing."""
     if hasattr(os, "nice"):
-        with contextlib.suppress(OSError):
-            os.nice(_NICE)
+        with contextlib.suppress(OSError, ValueError):
+            os.nice(int(os.environ.get(_NICE_VARIABLE, _NICE)))
 
 
 if __name__ == "__main__":

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_phenoai.core.basins import NECK
 from napari_phenoai.core.geometry import cover
+from napari_phenoai.core.instances import objects_of
 from napari_phenoai.core.metrics import confusion, scores
+from napari_phenoai.core.object_metrics import Matches, match_objects, score_objects
 from napari_phenoai.core.progress import Progress
+from napari_phenoai.core.records import SMALLEST_PX
 from napari_phenoai.core.scoring import class_map
 from napari_phenoai.io.images import open_image
 from napari_phenoai.loop.predict import CORE_PX, predict_pieces
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari_phenoai.core.ports import Predictor
     from napari_phenoai.core.progress import Work
+    from napari_phenoai.core.records import ObjectScore
     from napari_phenoai.core.scheme import ClassScheme
     from napari_phenoai.loop.material import Item
 
@@ -33,13 +38,14 @@ class Marks:
 
     ``dice`` and ``iou`` are means over the foreground classes that occur, None
     when none does; ``predicted`` are the class maps of the images asked for, of stacks
-    that of the first plane.
+    that of the first plane. ``objects`` tells how objects agree, where there are any.
     """
 
     dice: float | None
     iou: float | None
     dice_per_class: dict[str, float | None]
     predicted: dict[int, NDArray[np.uint8]]
+    objects: ObjectScore | None = None
 
 
 @dataclass(frozen=True)
@@ -54,25 +60,39 @@ class Exam:
         The classes; the first is the background.
     keep : collection of int
         Positions of images whose predicted classes are kept for pictures.
+    neck, smallest_px : float, int
+        Where predicted objects are parted, and the smallest, for images with true objects.
     """
 
     items: Sequence[Item]
     scheme: ClassScheme
     keep: frozenset[int] = frozenset()
+    neck: float = NECK
+    smallest_px: int = SMALLEST_PX
 
     def take(self, predictor: Predictor) -> Work[Marks]:
         """Let a model predict all test images and mark it."""
         ids = self.scheme.ids
         pooled = np.zeros((len(ids), len(ids)), np.int64)
         kept: dict[int, NDArray[np.uint8]] = {}
+        matches: list[Matches] = []
         for number, item in enumerate(self.items):
             for plane in range(len(item.truths)):
                 predicted = _predicted(predictor, item, plane)
                 pooled += confusion(item.read_truth(plane), predicted, ids)
+                if item.objects:
+                    matches.append(self._matched(item, plane, predicted))
                 if number in self.keep and plane == 0:
                     kept[number] = predicted
             yield Progress(number + 1, len(self.items), f"testing {item.image.name}")
-        return self._marks(pooled, kept)
+        marks = self._marks(pooled, kept)
+        return replace(marks, objects=score_objects(matches)) if matches else marks
+
+    def _matched(self, item: Item, plane: int, predicted: NDArray[np.uint8]) -> Matches:
+        front = [one.id for one in self.scheme.foreground]
+        found, _ = objects_of(predicted, front, neck=self.neck, smallest_px=self.smallest_px)
+        known = item.read_truth(plane) > 0
+        return match_objects(item.read_objects(plane), found, known=known)
 
     def _marks(self, pooled: NDArray[np.int64], kept: dict[int, NDArray[np.uint8]]) -> Marks:
         found = scores(pooled)

@@ -7,19 +7,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_phenoai.core.geometry import Tile
 from napari_phenoai.core.ids import slug
 from napari_phenoai.core.progress import Progress, scaled
 from napari_phenoai.errors import InputError
 from napari_phenoai.io.foreign import find_masks, read_foreign, value_table
+from napari_phenoai.loop.foreign_objects import Read, ReadMask, is_there, object_reader
 from napari_phenoai.loop.review import decide, split_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
 
     from napari_phenoai.core.progress import Work
     from napari_phenoai.core.records import ImageRecord, Review
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["import_masks"]
 
-_ENDINGS = ("", "_mask", "_masks", "_label", "_labels", "_seg")
+_ENDINGS = ("", "_mask", "_masks", "_label", "_labels", "_seg", "_objects")
 
 
 def import_masks(
@@ -41,7 +38,8 @@ def import_masks(
     have a class counts as wholly known, others by their painted pixels; empty ones are
     left out. Masks for validation (RootPainter's ``val``) are held out; for the others
     the split of the project decides, and where an image is cut into blocks, pixels in
-    the gaps between them are left out. What is there already is not imported again, so
+    the gaps between them are left out. In a project of objects, numbers in the masks are
+    ids of objects (unless `values` says otherwise). What is there already is not imported again, so
     that a stopped import goes on when it is run anew.
 
     Parameters
@@ -73,15 +71,27 @@ def import_masks(
     unpack = project.path / "imported" / slug(place.stem)
     yield Progress(0, 1, f"looking at {place}")
     masks = find_masks(place, unpack)
-    table = value_table(masks, project.scheme, values)
+    read = _reader(project, masks, values)
     yield from scaled(_add_missing(project, masks), 0, 0.3)
     images = _by_name(project, masks)
     for mask in masks:
-        read_foreign(mask, table, project.scheme, images[mask].plane)
-    done = yield from scaled(_imported(project, images, table, author), 0.3, 1)
+        read(mask, images[mask])
+    done = yield from scaled(_imported(project, images, read, author), 0.3, 1)
     shutil.rmtree(unpack / "mask", ignore_errors=True)
     shutil.rmtree(unpack / "masks", ignore_errors=True)
     return done
+
+
+def _reader(project: Project, masks: Sequence[ForeignMask], values: Values) -> Read:
+    """Return what reads a mask: as objects in a project of objects, else as classes."""
+    if project.spec.has_objects and values == "auto" and not all(mask.painted for mask in masks):
+        return object_reader(project, masks)
+    table = value_table(masks, project.scheme, values)
+
+    def classes(mask: ForeignMask, record: ImageRecord) -> ReadMask:
+        return ReadMask(read_foreign(mask, table, project.scheme, record.plane))
+
+    return classes
 
 
 def _add_missing(project: Project, masks: Sequence[ForeignMask]) -> Work[None]:
@@ -114,22 +124,24 @@ def _record(project: Project, name: str) -> ImageRecord | None:
 def _imported(
     project: Project,
     images: Mapping[ForeignMask, ImageRecord],
-    table: Mapping[int, int],
+    read: Read,
     author: str,
 ) -> Work[list[Review]]:
     done: list[Review] = []
     for number, (mask, record) in enumerate(images.items()):
-        labels = read_foreign(mask, table, project.scheme, record.plane)
+        found = read(mask, record).numbered(project, record.id)
         split = split_of(project)
         for tile in _pieces(split, record, project.spec.tile_px):
-            part = labels[tile.slices]
-            if not part.any() or _is_there(project, tile, part):
+            part = found.labels[tile.slices]
+            if not part.any() or is_there(project, tile, part):
                 continue
             review = decide(
                 project,
                 tile,
                 "corrected",
                 labels=part,
+                objects=found.objects,
+                joins=False,
                 known="all" if part.all() else "painted",
                 author=author,
                 note=f"imported from {mask.path.name}",
@@ -138,13 +150,6 @@ def _imported(
             done.append(review)
         yield Progress(number + 1, len(images), f"imported {mask.path.name}")
     return done
-
-
-def _is_there(project: Project, tile: Tile, labels: NDArray[np.uint8]) -> bool:
-    review = project.reviews.current().get(tile.key)
-    if review is None or not review.teaches:
-        return False
-    return np.array_equal(project.reviews.mask(review), labels)
 
 
 def _pieces(split: Split, record: ImageRecord, tile_px: int) -> Iterator[Tile]:

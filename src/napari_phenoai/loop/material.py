@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from napari_phenoai.io.pairs import (
     class_coding,
     paired_folder,
     read_mask,
+    read_values,
 )
 from napari_phenoai.loop.cutting import Part, halves, whole
 
@@ -41,13 +42,21 @@ class Item:
     """One image as the simulation uses it.
 
     ``truths`` are the class values of its planes, one PNG each; ``shape`` is rows and
-    columns.
+    columns; ``objects`` are the ids of objects of its planes, one TIFF each, where the
+    truth has them.
     """
 
     image: Path
     truths: tuple[Path, ...]
     group: str | None
     shape: tuple[int, int]
+    objects: tuple[Path, ...] = ()
+
+    def read_objects(self, plane: int = 0) -> NDArray[np.uint32]:
+        """Return the true objects of a plane, 0 where there is none."""
+        import tifffile
+
+        return np.asarray(tifffile.imread(self.objects[plane]), np.uint32)
 
     def read_truth(self, plane: int = 0) -> NDArray[np.uint8]:
         """Return the true classes 1..K of a plane, 0 where unknown."""
@@ -78,6 +87,7 @@ def prepare(
     scale: float = 1.0,
     binarise: bool = False,
     seed: int = 0,
+    instances: bool = False,
 ) -> Work[Material]:
     """Check all pairs, bring them to `scale` and split them.
 
@@ -100,6 +110,8 @@ def prepare(
         Whether all mask values above 0 are one class.
     seed : int
         For the split.
+    instances : bool
+        Whether mask values above 0 are objects of one class.
 
     Raises
     ------
@@ -109,11 +121,14 @@ def prepare(
     if not 0.01 <= scale <= 4:
         raise InputError(f"A scale of {scale} is impossible.", hint="Use 0.01 to 4, as in 0.5.")
     folder = paired_folder(images, masks)
-    coding = class_coding(folder, classes, binary=binarise)
+    coding = class_coding(folder, classes, binary=binarise or instances)
     jobs = _shared_out(folder, test, seed)
     items: dict[str, list[Item]] = {"train": [], "test": []}
     for number, job in enumerate(jobs):
-        items[job.role].append(_prepared(job, coding, workdir / job.role, scale))
+        item = _prepared(job, coding, workdir / job.role, scale)
+        if instances:
+            item = replace(item, objects=_write_objects(job, item))
+        items[job.role].append(item)
         yield Progress(number + 1, len(jobs), f"reading {job.pair.image.name}")
     pixel_um = None if folder.pixel_um is None else folder.pixel_um / scale
     return Material(
@@ -196,6 +211,26 @@ def _write_truths(folder: Path, stem: str, truth: NDArray[np.uint8]) -> tuple[Pa
     paths = tuple(folder / f"{stem}{plane}.truth.png" for plane in planes)
     for path, plane in zip(paths, truth, strict=True):
         Image.fromarray(plane).save(path)
+    return paths
+
+
+def _write_objects(job: _Job, item: Item) -> tuple[Path, ...]:
+    """Write the ids of a mask beside its classes, at the same scale."""
+    import tifffile
+
+    values = read_values(job.pair.mask, stack=True)
+    values = values.reshape(-1, *values.shape[-2:])
+    part = job.part or whole(values.shape)
+    values = values[tuple(slice(*span) for span in (part.planes, part.rows, part.columns))]
+    rows, columns = (
+        np.minimum(((np.arange(new) + 0.5) * old / new).astype(int), old - 1)
+        for new, old in zip(item.shape, values.shape[1:], strict=True)
+    )
+    paths = tuple(path.with_suffix(".objects.tif") for path in item.truths)
+    for path, plane, truth in zip(paths, values, range(len(values)), strict=True):
+        front = item.read_truth(truth) > 1
+        ids = np.where(front, plane[np.ix_(rows, columns)], 0)
+        tifffile.imwrite(path, ids.astype(np.uint32), compression="zlib")
     return paths
 
 

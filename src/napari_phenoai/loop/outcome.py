@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_phenoai.core.ports import TrainSettings
-from napari_phenoai.core.records import Record
+from napari_phenoai.core.records import ObjectScore, Record
 from napari_phenoai.errors import InputError
 from napari_phenoai.loop.annotator import Protocol
 
@@ -25,7 +25,9 @@ class SimulatedRound(Record):
 
     ``minutes`` are those of the person under the time model. ``dice``, ``iou``
     and ``dice_per_class`` are measured on the test images with the model that
-    serves after the round; ``heldout_dice`` is what the project itself measures.
+    serves after the round; ``heldout_dice`` is what the project itself measures. With
+    objects, ``objects`` is how they agree with those of the test images, and
+    ``gestures`` how often each tool was used.
     """
 
     round: int
@@ -38,6 +40,8 @@ class SimulatedRound(Record):
     served_model: str
     train_seconds: float
     heldout_dice: float | None = None
+    objects: ObjectScore | None = None
+    gestures: dict[str, int] | None = None
 
 
 class SimulationResult(Record):
@@ -78,6 +82,7 @@ class Plan:
     device: str = "auto"
     full_label: bool = False
     keep: frozenset[int] = frozenset()
+    instances: bool = False
 
     def __post_init__(self) -> None:
         if self.rounds < 1 or self.tiles_per_round < 1:

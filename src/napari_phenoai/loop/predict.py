@@ -14,6 +14,7 @@ from napari_phenoai.core.progress import Progress, scaled
 from napari_phenoai.core.remaining import Pace
 from napari_phenoai.errors import InputError
 from napari_phenoai.loop.engine import Store, predict_blocks
+from napari_phenoai.loop.parting import part_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -166,6 +167,8 @@ def predict_project(
 ) -> Work[int]:
     """Predict images of a project with one of its models.
 
+    In a project of objects, images that are predicted whole are parted into objects.
+
     Parameters
     ----------
     project : Project
@@ -202,15 +205,18 @@ def predict_project(
         predictor = load_predictor(
             project, model_id, device=device, precision=precision, engine=engine
         )
+    parts = len(wanted) + project.spec.has_objects
     where = {"device": predictor.device}
-    yield Progress(0, len(wanted), f"computing on {predictor.device}", where)
+    yield Progress(0, parts, f"computing on {predictor.device}", where)
     pace = Pace(sum(_pixels(record, region) for record, region in wanted))
     count = 0
     for number, (record, region) in enumerate(wanted):
         store = project.predictions(record.id, predictor.card.id)
         source = project.source(record.id)
         work = predict_image(source, predictor, store, image=record.id, region=region, pace=pace)
-        count += yield from scaled(_named(work, record.name), number, number + 1, len(wanted))
+        count += yield from scaled(_named(work, record.name), number, number + 1, parts)
+    whole = [record for record, _ in wanted]
+    yield from scaled(part_images(project, predictor.card.id, whole), len(wanted), parts, parts)
     return count
 
 

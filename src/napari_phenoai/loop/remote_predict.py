@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from typing import TYPE_CHECKING
-
-from pydantic import ValidationError
 
 from napari_phenoai.core.context import read_with_context
 from napari_phenoai.core.geometry import Tile
 from napari_phenoai.core.ids import sha256_bytes, slug
-from napari_phenoai.core.mapping import ValueMapping, propose
+from napari_phenoai.core.mapping import ValueMapping
 from napari_phenoai.core.progress import scaled
 from napari_phenoai.errors import InputError
 from napari_phenoai.loop.predict import areas_wanted, blocks_of
-from napari_phenoai.remote.asking import RemoteSettings, raw_mask
+from napari_phenoai.loop.remote_meaning import (
+    Unclear,
+    meaning_by_names,
+    meaning_said_before,
+    not_clear,
+    tried,
+)
+from napari_phenoai.remote.asking import RemoteSettings
+from napari_phenoai.remote.deepaas import PREDICT_SECONDS
 from napari_phenoai.remote.ours import our_model
 from napari_phenoai.remote.predictor import RemotePredictor, remote_card
+from napari_phenoai.remote.profiles import profiled
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
@@ -33,7 +40,12 @@ if TYPE_CHECKING:
     from napari_phenoai.remote.ours import OurModel
     from napari_phenoai.remote.spec import Offer
 
-__all__ = ["mapping_of", "predict_remote", "remote_predictor"]
+__all__ = [
+    "mapping_of",
+    "predict_remote",
+    "remote_predictor",
+    "understood",
+]
 
 _TRY_PX = 512
 
@@ -74,10 +86,43 @@ def remote_predictor(
     meaning: ValueMapping | None = None,
     images: Sequence[str] | None = None,
 ) -> RemotePredictor:
+    """Return what `understood` does, or raise where it is not clear what the values mean.
+
+    Parameters
+    ----------
+    project, client, offer, values, meaning, images
+        As for `understood`.
+
+    Raises
+    ------
+    InputError
+        If it is not clear what the values mean: the hint has a proposal.
+    EndpointError
+        If the server fails.
+    """
+    found = understood(project, client, offer=offer, values=values, meaning=meaning, images=images)
+    if isinstance(found, Unclear):
+        raise not_clear(project.scheme, found)
+    return found
+
+
+def understood(
+    project: Project,
+    client: DeepaasClient,
+    *,
+    offer: str | None = None,
+    values: Mapping[str, object] | None = None,
+    meaning: ValueMapping | None = None,
+    images: Sequence[str] | None = None,
+    picture_field: str | None = None,
+    seconds: float = PREDICT_SECONDS,
+    stop: threading.Event | None = None,
+) -> RemotePredictor | Unclear:
     """Return a model on a server for this project, with a card that is kept in it.
 
     What its values mean is taken from `meaning`; or from the server, if it is of our own
-    kind and has the classes of the project; or from the last time that somebody said it.
+    kind and has the classes of the project; or from what somebody has said before of this
+    server and model. Where nobody knows it, one tile is predicted to see the values.
 
     Parameters
     ----------
@@ -93,11 +138,21 @@ def remote_predictor(
         What a person has confirmed.
     images : sequence of str, optional
         Which images it is for; by default all.
+    picture_field : str, optional
+        Field that takes the tile, where that is not clear.
+    seconds : float
+        How long the server may be silent.
+    stop : threading.Event, optional
+        When it is set, nobody waits any more.
 
     Raises
     ------
     InputError
-        If it is not clear what the values mean: the hint has a proposal.
+        If the project has no image, or it is not clear which field takes the tile.
+    LabelError
+        If the meaning names a class that the project lacks.
+    StoppedError
+        If `stop` was set.
     EndpointError
         If the server fails.
     """
@@ -108,12 +163,24 @@ def remote_predictor(
     if ours is not None:
         chosen["model"] = ours.id
     exact = ours is not None and (record.dtype != "uint8" or record.shape[1] not in {1, 3})
-    settings = RemoteSettings(values=chosen, picture="tiff-exact" if exact else "png")
+    settings = RemoteSettings(
+        values=chosen,
+        picture_field=picture_field,
+        picture="tiff-exact" if exact else "png",
+        seconds=seconds,
+    )
+    if ours is None:
+        settings = profiled(model, settings)
     asked = _asked(model, chosen)
     server = client.endpoint.name
-    mapping = meaning or _by_names(ours, project.scheme) or _earlier(project, server, model, asked)
+    mapping = (
+        meaning
+        or meaning_by_names(ours, project.scheme)
+        or meaning_said_before(project, server, model, asked)
+    )
     if mapping is None:
-        raise _unclear(project, client, model, settings, record)
+        pixels = project.source(record.id).read(_sample(record))
+        return tried(project.scheme, client, model, pixels, settings, stop=stop)
     mapping.check(project.scheme)
     card = _card(project.scheme, record, server, model, ours=ours, asked=asked, mapping=mapping)
     card = _kept(project, card)
@@ -176,55 +243,16 @@ def _image(
     return (yield from predictor.work(tiles, read, keep))
 
 
+def _sample(record: ImageRecord) -> Tile:
+    rows, columns = (min(_TRY_PX, extent) for extent in record.plane)
+    return Tile(record.id, 0, 0, rows, columns)
+
+
 def _asked(offer: Offer, values: Mapping[str, object]) -> dict[str, str]:
     """Return the values that tell one way of asking from another; no secrets."""
     fields = offer.predict.fields if offer.predict else ()
     secret = {field.name for field in fields if field.secret}
     return {name: str(value) for name, value in sorted(values.items()) if name not in secret}
-
-
-def _by_names(ours: OurModel | None, scheme: ClassScheme) -> ValueMapping | None:
-    """Return the mapping between equal names; None where one is missing here."""
-    if ours is None:
-        return None
-    known = {item.name: item.id for item in scheme.active}
-    if not set(ours.classes.values()) <= set(known):
-        return None
-    pairs = {number: known[name] for number, name in ours.classes.items()}
-    reason = "The server uses the names of your classes."
-    return ValueMapping(pairs=pairs, reason=reason, confirmed=True)
-
-
-def _earlier(
-    project: Project, server: str, offer: Offer, asked: Mapping[str, str]
-) -> ValueMapping | None:
-    key = {"server": server, "model": offer.key, "values": dict(asked)}
-    for card in reversed(project.models.cards()):
-        same = card.family == "remote" and {name: card.settings.get(name) for name in key} == key
-        if same and card.scheme_version == project.scheme.version:
-            with suppress(ValidationError):
-                return ValueMapping.model_validate(card.settings.get("mapping"))
-    return None
-
-
-def _unclear(
-    project: Project,
-    client: DeepaasClient,
-    offer: Offer,
-    settings: RemoteSettings,
-    record: ImageRecord,
-) -> InputError:
-    """Have one tile predicted, and return the error that proposes what its values mean."""
-    rows, columns = (min(_TRY_PX, extent) for extent in record.plane)
-    pixels = project.source(record.id).read(Tile(record.id, 0, 0, rows, columns))
-    mask = raw_mask(client, offer, pixels, record.dtype, settings)
-    guess = propose(mask.distinct, project.scheme, mask.names)
-    names = {0: "unlabelled", **{item.id: item.name for item in project.scheme.active}}
-    said = [f"{value}={names[number]}" for value, number in sorted(guess.pairs.items())]
-    said += [] if guess.rest is None else [f"*={names[guess.rest]}"]
-    listed = ", ".join(str(value) for value in mask.distinct[:10])
-    what = f"{client.endpoint.name} answers with the values {listed}. {guess.reason}"
-    return InputError(what, hint=f"If that is right, add: --classes-as {','.join(said)}")
 
 
 def _card(

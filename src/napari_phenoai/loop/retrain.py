@@ -3,48 +3,23 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from napari_phenoai.core.gate import compare
-from napari_phenoai.core.ids import new_id
 from napari_phenoai.core.progress import Progress, scaled
-from napari_phenoai.core.records import GateDecision, RoundRecord
-from napari_phenoai.errors import PhenoError
 from napari_phenoai.loop.evaluation import evaluate
-from napari_phenoai.loop.models import evaluation_of, load_predictor
 from napari_phenoai.loop.snapshots import samples_of, take_snapshot
-from napari_phenoai.loop.training import ENGINE, EVALUATE, Measured, draft_card, measured, trained
+from napari_phenoai.loop.training import EVALUATE, draft_card, trained
+from napari_phenoai.loop.verdict import Plan, compared, record_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from numpy.typing import NDArray
-
-    from napari_phenoai.core.ports import Sample, Trainer, TrainSettings
+    from napari_phenoai.core.ports import Trainer, TrainSettings
     from napari_phenoai.core.progress import Work
-    from napari_phenoai.core.records import ModelCard, Review, Snapshot
+    from napari_phenoai.core.records import Review, RoundRecord
     from napari_phenoai.io.project import Project
 
 __all__ = ["due", "evaluate", "is_due", "retrain"]
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What a training starts from."""
-
-    snapshot_id: str
-    snapshot: Snapshot
-    samples: Sequence[Sample]
-    served: str | None
-    card: ModelCard
-    began: float
-
-    @property
-    def heldout(self) -> list[Sample]:
-        return [sample for sample in self.samples if sample.role == "heldout"]
 
 
 def retrain(
@@ -103,10 +78,10 @@ def retrain(
             origin=origin,
             trainer=trainer,
         )
-        before, gate = yield from scaled(_compared(project, plan, candidate, settings), 0.95, 0.99)
+        before, gate = yield from scaled(compared(project, plan, candidate, settings), 0.95, 0.99)
         yield Progress(0.99, 1, gate.reason, EVALUATE)
         card = project.models.commit(folder, card)
-    record = project.rounds.add(_record(project, plan, candidate, before, gate))
+    record = project.rounds.add(record_of(project, plan, candidate, before, gate))
     dice = candidate.evaluation.dice
     yield Progress(1, 1, gate.reason, {"stage": "done", "model": card.id, "heldout_dice": dice})
     return record
@@ -131,7 +106,7 @@ def is_due(reviews: Iterable[Review], seen: Iterable[str], train_after: int) -> 
     return len(new) >= train_after and any(review.role == "train" for review in useful)
 
 
-def _planned(project: Project, settings: TrainSettings, parent: str | None, author: str) -> _Plan:
+def _planned(project: Project, settings: TrainSettings, parent: str | None, author: str) -> Plan:
     began = time.monotonic()
     snapshot_id, snapshot = take_snapshot(project)
     samples = samples_of(project, snapshot)
@@ -145,71 +120,4 @@ def _planned(project: Project, settings: TrainSettings, parent: str | None, auth
         parent=parent,
         author=author,
     )
-    return _Plan(snapshot_id, snapshot, samples, project.rounds.served(), card, began)
-
-
-def _compared(
-    project: Project, plan: _Plan, candidate: Measured, settings: TrainSettings
-) -> Work[tuple[Measured | None, GateDecision]]:
-    if plan.served is None:
-        return None, compare(candidate.counts, None)
-    yield Progress(0, 1, "measuring the served model", EVALUATE)
-    try:
-        predictor = load_predictor(
-            project,
-            plan.served,
-            device=settings.device,
-            precision=settings.precision,
-            engine=ENGINE,
-        )
-        scheme = plan.snapshot.scheme
-        before = yield from measured(predictor, plan.heldout, scheme, "the served model")
-    except PhenoError as error:
-        reason = f"Not compared, as the served model could not be measured: {error.what}"
-        return None, GateDecision(serve=False, reason=reason)
-    last = evaluation_of(project.rounds.all(), plan.served)
-    gate = compare(
-        candidate.counts,
-        before.counts,
-        old=_held_before(project, plan),
-        measured_before=last is not None and last.dice is not None,
-    )
-    return before, gate
-
-
-def _held_before(project: Project, plan: _Plan) -> NDArray[np.bool_]:
-    """Tell for each held-out tile whether it was one when the served model was trained."""
-    held = [item.review for item in plan.snapshot.items if item.role == "heldout"]
-    card = project.models.card(plan.served or "")
-    if card.snapshot is None:
-        return np.zeros(len(held), bool)
-    try:
-        known = {item.review for item in project.snapshots.get(card.snapshot).items}
-    except PhenoError:
-        known = set()
-    return np.array([review in known for review in held], bool)
-
-
-def _record(
-    project: Project,
-    plan: _Plan,
-    candidate: Measured,
-    before: Measured | None,
-    gate: GateDecision,
-) -> RoundRecord:
-    return RoundRecord(
-        id=new_id(),
-        kind="training",
-        model=plan.card.id,
-        before=plan.served,
-        served=plan.card.id if gate.serve else plan.served,
-        snapshot=plan.snapshot_id,
-        tiles=len(plan.samples),
-        heldout=len(plan.heldout),
-        minutes=sum(review.seconds for review in project.reviews.all()) / 60,
-        evaluation=candidate.evaluation,
-        evaluation_before=before.evaluation if before else None,
-        gate=gate,
-        seconds=time.monotonic() - plan.began,
-        author=plan.card.author,
-    )
+    return Plan(snapshot_id, snapshot, samples, project.rounds.served(), card, began)

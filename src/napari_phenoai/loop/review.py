@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_phenoai.core.ids import new_id
-from napari_phenoai.core.masks import changed_px, checked_mask, overlaps
+from napari_phenoai.core.masks import changed_px, overlaps
 from napari_phenoai.core.records import Review
-from napari_phenoai.core.scoring import class_map
 from napari_phenoai.core.splits import Split, make_split
 from napari_phenoai.core.workclock import WorkClock
-from napari_phenoai.loop.predict import predict_tile
+from napari_phenoai.loop.objects import Decided, decided_mask
+from napari_phenoai.loop.proposing import Proposal, propose
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_phenoai.core.geometry import Tile
-    from napari_phenoai.core.ports import Predictor
+    from napari_phenoai.core.prompts import PromptTake
     from napari_phenoai.core.records import Overlap, QueueItem, Role, Verdict
     from napari_phenoai.core.scheme import ClassScheme
     from napari_phenoai.io.project import Project
@@ -35,57 +35,13 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Proposal:
-    """The mask that a person starts from.
-
-    Parameters
-    ----------
-    labels : ndarray of uint8, shape (y, x)
-        Class values; 0 everywhere when nothing proposes.
-    model_id : str or None
-        Which model proposed it.
-    probabilities : ndarray of float32, shape (k, y, x), or None
-        What the model said; None when its stored prediction was read.
-    """
-
-    labels: NDArray[np.uint8]
-    model_id: str | None = None
-    probabilities: NDArray[np.float32] | None = None
-
-
-def propose(project: Project, tile: Tile, predictor: Predictor | None = None) -> Proposal:
-    """Return the mask to start from: the model's, or nothing.
-
-    With a `predictor` the tile is predicted now; without one the stored prediction
-    of the served model is taken, where the whole tile has been predicted.
-
-    Raises
-    ------
-    ModelError
-        If the model does not fit the image.
-    ImageError
-        If the pixels cannot be read.
-    """
-    scheme = project.scheme
-    if predictor is not None:
-        probabilities = predict_tile(project.source(tile.image), predictor, tile)
-        classes = class_map(probabilities, predictor.card.class_ids)
-        return Proposal(scheme.resolved(classes), predictor.card.id, probabilities)
-    served = project.rounds.served()
-    if served is not None:
-        store = project.predictions(tile.image, served)
-        if store.has(tile):
-            return Proposal(scheme.resolved(store.read(tile)[0]), served)
-    return Proposal(np.zeros(tile.shape, np.uint8))
-
-
 def decide(
     project: Project,
     tile: Tile,
     verdict: Verdict,
     *,
-    labels: NDArray[np.uint8] | None = None,
+    labels: NDArray[Any] | None = None,
+    objects: Mapping[int, int] | None = None,
     proposal: Proposal | None = None,
     known: Literal["all", "painted"] = "all",
     seconds: float = 0.0,
@@ -93,6 +49,8 @@ def decide(
     note: str = "",
     item: QueueItem | None = None,
     role: Role | None = None,
+    prompts: Sequence[PromptTake] = (),
+    joins: bool = True,
 ) -> Review:
     """Record what a person decided about a tile.
 
@@ -111,9 +69,13 @@ def decide(
         ``rejected``: the tile is unusable, never ask again. ``skipped``: ask again
         later; a tile decided before keeps that decision. ``flagged``: somebody else
         should look.
-    labels : ndarray of uint8, shape (height, width), optional
+    labels : ndarray, shape (height, width), optional
         The mask; needed for ``accepted`` and ``corrected``. With other verdicts it is
-        kept in the label image, so that no work is lost, but teaches nothing.
+        kept in the label image, so that no work is lost, but teaches nothing. Classes
+        as uint8; in a project of objects also ids as uint32, and classes are parted
+        into objects where nothing says which they are.
+    objects : mapping of int to int, optional
+        The class of each object in `labels` that is new or gets another one.
     proposal : Proposal, optional
         What the person started from.
     known : str
@@ -128,6 +90,10 @@ def decide(
     role : str, optional
         ``train`` or ``heldout``, for tiles that come from elsewhere. A tile keeps the
         role of its first review; else the item's counts, then the split of the project.
+    prompts : sequence of PromptTake
+        The masks in it that a network outlined.
+    joins : bool
+        Whether a new object that touches one of its class beyond the tile is a part of it.
 
     Returns
     -------
@@ -148,11 +114,13 @@ def decide(
         project.ledger.mark(tile.key, before.verdict)
         return before
     useful = verdict in ("accepted", "corrected")
-    mask = checked_mask(project.scheme, tile, labels, fill=useful and known == "all", needed=useful)
+    mask = decided_mask(
+        project, tile, labels, objects, _known_objects(proposal),
+        fill=useful and known == "all", needed=useful, joins=joins,
+    )  # fmt: skip
     if mask is not None:
         project.labels(tile.image).lock()
-    proposed = None if proposal is None else proposal.labels
-    changed = 0 if labels is None or mask is None else changed_px(labels, mask, proposed)
+    changed = _changed(labels, mask, proposal)
     review = Review(
         id=new_id(),
         image=tile.image,
@@ -168,16 +136,19 @@ def decide(
         proposed_by=proposal.model_id if proposal else None,
         changed_px=changed,
         overlaps=_overlaps(project.scheme, mask, proposal) if useful else (),
+        objects=mask.objects if mask is not None and useful else None,
         seconds=seconds,
         author=author,
         note=note,
         strategy=item.strategy if item else "",
         reason=item.reason if item else "",
         replaces=before.id if before else None,
+        prompts=tuple(prompts),
     )
-    review = project.reviews.add(review, mask if useful else None)
+    review = project.reviews.add(review, mask.values if mask is not None and useful else None)
     if mask is not None:
-        project.labels(tile.image).write(tile, mask, author=author)
+        store = project.labels(tile.image)
+        store.write(tile, mask.values, author=author, objects=mask.objects)
     project.ledger.mark(tile.key, review.verdict)
     return review
 
@@ -189,7 +160,7 @@ def last_decided(project: Project) -> Review | None:
 
 
 def reopened(project: Project, review: Review) -> NDArray[np.uint8]:
-    """Return the mask as it was when `review` was made, to go on from there.
+    """Return the classes as they were when `review` was made, to go on from there.
 
     Classes merged since are resolved; where the review has no mask, the label
     image is read.
@@ -233,11 +204,29 @@ def _role(
 
 
 def _overlaps(
-    scheme: ClassScheme, mask: NDArray[np.uint8] | None, proposal: Proposal | None
+    scheme: ClassScheme, mask: Decided | None, proposal: Proposal | None
 ) -> tuple[Overlap, ...]:
     if mask is None or proposal is None or proposal.model_id is None:
         return ()
-    return overlaps(scheme, mask, proposal.labels)
+    return overlaps(scheme, mask.classes, proposal.labels)
+
+
+def _changed(labels: NDArray[Any] | None, mask: Decided | None, proposal: Proposal | None) -> int:
+    """Count the pixels that a person made differ: in their object, where that is known."""
+    if labels is None or mask is None:
+        return 0
+    if proposal is None or mask.numbers is None or proposal.ids is None:
+        return changed_px(labels, mask.classes, None if proposal is None else proposal.labels)
+    nothing = proposal.model_id is None and not proposal.labels.any()
+    return changed_px(labels, mask.numbers, None if nothing else proposal.ids)
+
+
+def _known_objects(
+    proposal: Proposal | None,
+) -> tuple[NDArray[np.uint32], Mapping[int, int]] | None:
+    if proposal is None or proposal.ids is None:
+        return None
+    return proposal.ids, proposal.objects
 
 
 def _settled(verdict: Verdict, proposal: Proposal | None, changed: int) -> Verdict:

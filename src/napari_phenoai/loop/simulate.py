@@ -53,6 +53,7 @@ def simulate(
     device: str = "auto",
     binarise: bool = False,
     full_label: bool = False,
+    instances: bool = False,
 ) -> Work[SimulationResult]:
     """Run the loop on images with ground truth and measure it.
 
@@ -95,6 +96,8 @@ def simulate(
     full_label : bool
         Whether a model is trained on all tiles fully labelled as well, for
         ``full_label_dice``.
+    instances : bool
+        Whether mask values above 0 are objects, which the person corrects one by one.
 
     Returns
     -------
@@ -110,13 +113,13 @@ def simulate(
         scale=scale, tile=tile, rounds=rounds, tiles_per_round=tiles_per_round, strategy=strategy,
         protocol=protocol, model=model, seed=seed, minutes_per_round=minutes_per_round,
         steps_per_round=steps_per_round, device=device, full_label=full_label,
-        keep=SHOWN if workdir else frozenset(),
+        keep=SHOWN if workdir else frozenset(), instances=instances,
     )  # fmt: skip
     test = _test_folders(test_images, test_masks)
     with _folder(workdir) as folder:
         work = prepare(
             Path(images), Path(masks), folder / "material", test=test, classes=classes,
-            scale=scale, binarise=binarise, seed=seed,
+            scale=scale, binarise=binarise, seed=seed, instances=instances,
         )  # fmt: skip
         material = yield from scaled(work, 0, 0.03)
         done = yield from scaled(run(material, plan, folder / "simulation.phenoai"), 0.03, 1)

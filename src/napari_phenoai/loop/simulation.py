@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_phenoai.core.progress import Progress, scaled
 from napari_phenoai.core.timing import TimeModel
@@ -14,16 +15,23 @@ from napari_phenoai.io.project import Project
 from napari_phenoai.loop.annotator import Annotator
 from napari_phenoai.loop.exam import Exam, Marks
 from napari_phenoai.loop.models import load_predictor
+from napari_phenoai.loop.object_annotator import ObjectAnnotator
 from napari_phenoai.loop.outcome import AUTHOR, Plan, SimulatedRound, SimulationResult
 from napari_phenoai.loop.queueing import refresh_queue
 from napari_phenoai.loop.retrain import retrain
 from napari_phenoai.loop.review import decide, propose
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_phenoai.core.geometry import Tile
     from napari_phenoai.core.ports import Predictor
     from napari_phenoai.core.progress import Work
     from napari_phenoai.core.records import QueueItem
+    from napari_phenoai.loop.annotator import Correction
     from napari_phenoai.loop.material import Item, Material
+    from napari_phenoai.loop.object_annotator import CorrectedObjects
 
 __all__ = ["Simulation", "run"]
 
@@ -64,7 +72,13 @@ def _fully_labelled(simulation: Simulation, path: Path) -> Work[float | None]:
 
 def _project(path: Path, material: Material, plan: Plan) -> Project:
     """Make the project; its id follows from the seed, so that the split does too."""
-    project = Project.create(path, material.class_names, tile_px=plan.tile, name=material.name)
+    project = Project.create(
+        path,
+        material.class_names,
+        tile_px=plan.tile,
+        name=material.name,
+        instances=plan.instances,
+    )
     project.update(id=f"simulation-{plan.seed}")
     return project
 
@@ -92,11 +106,13 @@ class Simulation:
     _seconds: float = 0.0
     _painted: int = 0
     _tiles: int = 0
+    _gestures: Counter[str] = field(default_factory=Counter)
 
     @property
     def exam(self) -> Exam:
         """The test images."""
-        return Exam(self.material.test, self.project.scheme, self.plan.keep)
+        spec = self.project.spec
+        return Exam(self.material.test, spec.scheme, self.plan.keep, spec.neck, spec.smallest_px)
 
     def fill(self) -> Work[None]:
         """Add the training images to the project."""
@@ -130,6 +146,8 @@ class Simulation:
             served_model=served.card.id,
             train_seconds=round(train_seconds, 1),
             heldout_dice=measured.dice if measured else None,
+            objects=marks.objects,
+            gestures=dict(self._gestures) if self.plan.instances else None,
         )
         self.rounds.append(done)
         return done
@@ -189,15 +207,33 @@ class Simulation:
             tile = item.where
             proposal = propose(self.project, tile, predictor)
             truth = self._truths[tile.image].read_truth(tile.z)[tile.slices]
-            done = annotator.correct(proposal.labels, truth)
+            done: Correction | CorrectedObjects
+            labels: NDArray[Any]
+            if proposal.ids is not None:
+                done = self._mend(tile, proposal.ids, truth, annotator)
+                labels, objects = done.ids, done.objects
+                self._gestures.update(done.gestures)
+            else:
+                done = annotator.correct(proposal.labels, truth)
+                labels, objects = done.labels, {}
             decide(
-                self.project, tile, done.verdict, labels=done.labels, proposal=proposal,
+                self.project, tile, done.verdict, labels=labels, objects=objects,
+                proposal=proposal, joins=False,
                 known="all", seconds=done.seconds, author=AUTHOR, item=item,
             )  # fmt: skip
             self._seconds += done.seconds
             self._painted += done.annotated_px
             self._tiles += 1
             yield Progress(number + 1, len(items), f"corrected {tile.key}")
+
+    def _mend(
+        self, tile: Tile, ids: NDArray[np.uint32], truth: NDArray[np.uint8], like: Annotator
+    ) -> CorrectedObjects:
+        """Correct proposed objects as the annotator of classes would correct them."""
+        person = ObjectAnnotator(like.protocol, like.background, like.tolerance_px, like.time)
+        true = self._truths[tile.image].read_objects(tile.z)[tile.slices]
+        reserve = self.project.labels(tile.image).reserve
+        return person.correct(ids, true, truth, reserve)
 
     def _annotator(self) -> Annotator:
         background = self.project.scheme.background

@@ -8,7 +8,8 @@ import numpy as np
 
 from napari_phenoai.core.context import grown
 from napari_phenoai.core.geometry import Tile, gap_px
-from napari_phenoai.core.ports import Sample
+from napari_phenoai.core.object_table import FIRST_OBJECT
+from napari_phenoai.core.ports import Sample, TrueObjects
 from napari_phenoai.core.records import Snapshot, SnapshotItem
 from napari_phenoai.core.splits import GAP_PX
 from napari_phenoai.errors import InputError
@@ -97,7 +98,13 @@ def sample_of(project: Project, review: Review, scheme: ClassScheme) -> Sample:
     unchecked = scheme.unchecked(review.scheme_version)
     checked = tuple(number for number in scheme.ids if number not in unchecked)
     pixels = project.source(tile.image).read(wide)
-    return Sample(pixels, labels, checked, tile, review.role)
+    objects = None
+    if review.objects is not None:
+        ids = np.zeros(wide.shape, np.uint32)
+        values = project.reviews.values(review)
+        ids[inner.slices] = np.where(values < FIRST_OBJECT, 0, values)
+        objects = TrueObjects(ids, project.spec.neck, project.spec.smallest_px)
+    return Sample(pixels, labels, checked, tile, review.role, objects)
 
 
 def _is_near(tile: Tile, others: Iterable[Tile]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Self
 
 import requests
@@ -10,6 +11,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import MaxRetryError, NameResolutionError
 from urllib3.util.retry import Retry
+
+from napari_phenoai.remote.redaction import redacted
 
 __all__ = ["Adapter", "OwnSession", "policy"]
 
@@ -31,6 +34,7 @@ class Adapter(HTTPAdapter):
     """
 
     def __init__(self, *, retries: bool = True) -> None:
+        logging.getLogger("urllib3.connectionpool").addFilter(_UNSEEN)
         super().__init__(pool_connections=4, pool_maxsize=4, max_retries=policy() if retries else 0)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
@@ -43,6 +47,19 @@ class Adapter(HTTPAdapter):
         manager = super().proxy_manager_for(*args, **options, blocksize=_PIECE)
         manager.pool_classes_by_scheme = _POOLS
         return manager
+
+
+class _Unseen(logging.Filter):
+    """Takes secrets out of the addresses that urllib3 writes down when all is logged."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            texts = (redacted(one) if isinstance(one, str) else one for one in record.args)
+            record.args = tuple(texts)
+        return True
+
+
+_UNSEEN = _Unseen()
 
 
 class _Patient(HTTPConnection):

@@ -45,6 +45,10 @@ class Login(AuthBase):
         """Return what must never be shown."""
         return ()
 
+    def renew(self) -> bool:
+        """Drop what the server has just refused; tell whether something new can be had."""
+        return False
+
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Put the login into `request`.
 

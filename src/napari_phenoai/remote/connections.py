@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Protocol
 
 from napari_phenoai.remote.credentials import allowed, login_for
 from napari_phenoai.remote.deepaas import DeepaasClient
+from napari_phenoai.remote.oidc_login import KeptLogin
+from napari_phenoai.remote.oscar import OscarClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from napari_phenoai.core.endpoints import Credential, Endpoint, EndpointList
     from napari_phenoai.remote.auth import Login
     from napari_phenoai.remote.credentials import Secrets
 
-__all__ = ["Book", "Connections"]
+__all__ = ["Book", "Connections", "client_of"]
 
 
 class Book(Protocol):
@@ -28,6 +31,16 @@ class Book(Protocol):
     def change(self, change: Callable[[EndpointList], EndpointList]) -> EndpointList:
         """Replace the list by what `change` makes of it."""
         ...
+
+    def holding(self, login: str) -> AbstractContextManager[None]:
+        """Keep other programs from renewing a login for the time of a ``with`` block."""
+        ...
+
+
+def client_of(endpoint: Endpoint, login: Login | None = None) -> DeepaasClient:
+    """Return a client for the kind of server that `endpoint` is."""
+    kinds = {"deepaas": DeepaasClient, "oscar": OscarClient}
+    return kinds[endpoint.kind](endpoint, login)
 
 
 class Connections:
@@ -51,6 +64,7 @@ class Connections:
         self._secrets = secrets
         self._ask = ask
         self._clients: dict[str, tuple[Endpoint, Credential | None, DeepaasClient]] = {}
+        self._kept: dict[str, tuple[Credential, KeptLogin]] = {}
         self._lock = threading.RLock()
 
     def client(self, name: str) -> DeepaasClient:
@@ -72,7 +86,7 @@ class Connections:
             old = self._clients.get(name)
             if old is not None and old[:2] == (endpoint, credential):
                 return old[2]
-            client = DeepaasClient(endpoint, self._login(endpoint, credential))
+            client = client_of(endpoint, self._login(endpoint, credential))
             if old is not None:
                 old[2].close()
             self._clients[name] = endpoint, credential, client
@@ -84,6 +98,22 @@ class Connections:
             old = self._clients.pop(name, None)
         if old is not None:
             old[2].close()
+
+    def kept(self, credential: Credential) -> KeptLogin:
+        """Return what keeps a login in the browser alive: one for all of its servers.
+
+        Parameters
+        ----------
+        credential : Credential
+            Of the kind ``oidc``.
+        """
+        name, bare = credential.name, credential.but(origins=())
+        with self._lock:
+            old = self._kept.get(name)
+            if old is None or old[0] != bare:
+                new = KeptLogin(bare, self._secrets, lambda: self._book.holding(name))
+                self._kept[name] = old = bare, new
+            return old[1]
 
     def close(self) -> None:
         """Close all connections."""
@@ -102,4 +132,7 @@ class Connections:
         return credential
 
     def _login(self, endpoint: Endpoint, credential: Credential | None) -> Login:
-        return login_for(endpoint, credential, self._secrets)
+        kept = None
+        if credential is not None and credential.kind == "oidc":
+            kept = self.kept(credential)
+        return login_for(endpoint, credential, self._secrets, kept=kept)

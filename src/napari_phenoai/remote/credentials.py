@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from napari_phenoai.errors import SignInError
 from napari_phenoai.remote.addresses import check_secret_may_go, origin, shown
 from napari_phenoai.remote.auth import BasicLogin, NoLogin, TokenLogin, clean_token
+from napari_phenoai.remote.oidc_login import KeptLogin, OidcLogin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
@@ -193,6 +194,8 @@ def login_for(
     credential: Credential | None,
     secrets: Secrets,
     environment: Mapping[str, str] | None = None,
+    *,
+    kept: KeptLogin | None = None,
 ) -> Login:
     """Return what puts the login of `endpoint` into requests.
 
@@ -206,6 +209,9 @@ def login_for(
         Where the secret is looked up; an environment variable goes before it.
     environment : mapping, optional
         By default the variables of this process.
+    kept : KeptLogin, optional
+        For a login in the browser: what keeps it alive; by default one of its own, which
+        no other program is kept from renewing.
 
     Raises
     ------
@@ -221,6 +227,8 @@ def login_for(
     allowed(credential, endpoint.url)
     if credential.kind == "command":
         return TokenLogin(endpoint.url, _Remembered(credential.command))
+    if credential.kind == "oidc":
+        return OidcLogin(endpoint.url, kept or KeptLogin(credential, secrets))
     env = os.environ if environment is None else environment
     secret = env.get(variable(credential.name)) or secrets.get(credential.name)
     if not secret:

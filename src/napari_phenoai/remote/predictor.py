@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_phenoai.core.mapping import ValueMapping
 from napari_phenoai.core.progress import Progress
 from napari_phenoai.core.records import ModelCard
 from napari_phenoai.errors import InputError, ModelError
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_phenoai.core.geometry import Tile
-    from napari_phenoai.core.mapping import ValueMapping
     from napari_phenoai.core.progress import Work
     from napari_phenoai.core.scheme import ClassScheme
     from napari_phenoai.remote.deepaas import DeepaasClient
+    from napari_phenoai.remote.reading import MaskValues
     from napari_phenoai.remote.spec import Offer
 
 __all__ = ["RemotePredictor", "remote_card"]
@@ -142,7 +143,7 @@ class RemotePredictor:
         """
         tile, dtype = self._checked(pixels[np.newaxis])[0], self._card.dtype
         mask = raw_mask(self._client, self._offer, tile, dtype, self._settings, stop=stop)
-        return self._mapping.apply(mask.values)
+        return (self._by_names(mask) or self._mapping).apply(mask.values)
 
     def predict(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
         """Return 1 for the class of each pixel and 0 for the others, one request a piece.
@@ -207,6 +208,19 @@ class RemotePredictor:
         finally:
             stop.set()
         return len(waiting)
+
+    def _by_names(self, mask: MaskValues) -> ValueMapping | None:
+        """Return what the names in an answer say, if all are classes of the project.
+
+        An answer numbers its classes as they occur in it: so the same number may be another
+        class in the next tile, but a name is not.
+        """
+        pairs = zip(self._card.class_names, self._card.class_ids, strict=True)
+        known = {name.casefold(): number for name, number in pairs}
+        found = {value: known.get(name.casefold(), 0) for value, name in mask.names.items()}
+        if not found or not all(found.values()):
+            return None
+        return ValueMapping(pairs={**self._mapping.pairs, **found}, confirmed=True)
 
     def _checked(self, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
         if pixels.shape[1] != self._card.channels:

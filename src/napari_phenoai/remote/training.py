@@ -23,12 +23,12 @@ from napari_phenoai.remote.transport import Limits
 from napari_phenoai.remote.wire import encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from napari_phenoai.remote.deepaas import DeepaasClient
     from napari_phenoai.remote.spec import Offer
 
-__all__ = ["RunState", "TrainingState", "cancel", "look", "submit"]
+__all__ = ["RunState", "TrainingState", "cancel", "known_ids", "look", "started", "submit"]
 
 TrainingState = Literal["running", "done", "failed", "cancelled", "lost", "unreadable"]
 
@@ -117,12 +117,51 @@ def submit(client: DeepaasClient, offer: Offer, values: Mapping[str, object]) ->
         return parsed(answer, Training)
     except (LostAnswerError, NoAnswerError) as error:
         sent = (*sendable.query, *sendable.texts)
-        found = None if before is None else _new(_listed(client, offer), before, sent)
+        known = None if before is None else {item.uuid for item in before}
+        found = None if known is None else _new(_listed(client, offer), known, sent)
         if found is not None:
             return found
         what = f"Nobody knows whether the training has started at {client.endpoint.name}."
         hint = "Look at the list of its trainings before you start another one."
         raise LostAnswerError(what, hint=hint) from error
+
+
+def known_ids(client: DeepaasClient, offer: Offer) -> tuple[str, ...]:
+    """Return the ids of the trainings that the server knows; none where it cannot list them."""
+    return tuple(item.uuid for item in _listed(client, offer) or ())
+
+
+def started(
+    client: DeepaasClient, offer: Offer, values: Mapping[str, object], others: Collection[str]
+) -> Training | None:
+    """Look for a training whose request may have been sent, without sending it.
+
+    Parameters
+    ----------
+    client : DeepaasClient
+        The server.
+    offer : Offer
+        The model.
+    values : mapping of str to object
+        What would have been sent.
+    others : collection of str
+        Ids of trainings that were there before.
+
+    Returns
+    -------
+    Training or None
+        The only one with these values; None where there is none, or more than one.
+
+    Raises
+    ------
+    EndpointError
+        If the server cannot be asked now.
+    """
+    if offer.train is None:
+        return None
+    sendable = encoded(offer.train, values)
+    sent = (*sendable.query, *sendable.texts)
+    return _new(client.trainings(offer), others, sent)
 
 
 def look(client: DeepaasClient, offer: Offer, uuid: str) -> RunState:
@@ -186,10 +225,9 @@ def _listed(client: DeepaasClient, offer: Offer) -> list[Training] | None:
 
 
 def _new(
-    listed: list[Training] | None, before: list[Training], sent: Sequence[tuple[str, str]]
+    listed: list[Training] | None, known: Collection[str], sent: Sequence[tuple[str, str]]
 ) -> Training | None:
     """Return the only new training whose values are those that were sent."""
-    known = {item.uuid for item in before}
     found = [
         item
         for item in listed or []

@@ -124,6 +124,9 @@ class Transport:
         """
         for _ in range(_REDIRECTS):
             answer, goal = self._ask("GET", url, limits, headers={"Accept": accept}, params=params)
+            if answer.status == HTTPStatus.UNAUTHORIZED and self.login.renew():
+                again = self._ask("GET", url, limits, headers={"Accept": accept}, params=params)
+                answer, goal = again
             if goal is None:
                 return _checked(answer)
             if not same_server(goal, self.origin):
@@ -172,15 +175,37 @@ class Transport:
             raise _moved(self.origin, goal)
         return _checked(answer)
 
-    def ask(self, method: str, url: str, *, limits: Limits | None = None) -> Answer:
-        """Send a GET or a DELETE, whose status is left for the caller to judge.
+    def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        data: Mapping[str, str] | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+    ) -> Answer:
+        """Send a request whose status is left for the caller to judge.
+
+        Parameters
+        ----------
+        method : str
+            Such as ``DELETE``.
+        url : str
+            Redirects are not followed.
+        data : mapping of str to str, or bytes, optional
+            Fields of a form, or the body itself.
+        headers : mapping of str to str, optional
+            Besides the usual ones.
+        limits : Limits, optional
+            Patience and size.
 
         Raises
         ------
         EndpointError
             If there is no answer.
         """
-        answer, _ = self._ask(method, url, limits, headers={"Accept": "application/json"})
+        all_headers = {"Accept": "application/json", **(headers or {})}
+        answer, _ = self._ask(method, url, limits, headers=all_headers, data=data)
         return answer
 
     def close(self) -> None:

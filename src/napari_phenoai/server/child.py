@@ -38,7 +38,7 @@ _LAST = "card.json"
 
 def command(folder: Path) -> list[str]:
     """Return the command line that does the training in `folder`."""
-    return [sys.executable, "-m", "napari_phenoai.server.child", str(folder)]
+    return [sys.executable, "-P", "-m", "napari_phenoai.server.child", str(folder)]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,7 +54,8 @@ def _training(folder: JobFolder, settings: ServerSettings) -> Work[Record]:
     wanted = settings_of(json.dumps(request.settings))
     storage = settings.open_storage()
     yield Progress(0, 1, "fetching the data", _FETCH)
-    bundle = yield from _fetching(read_bundle(storage.inside(request.bundle)))
+    place, manifest = request.place
+    bundle = yield from _fetching(read_bundle(storage.inside(place), manifest))
     origin = None
     if request.base:
         base = Shelf(settings).model(request.base)

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from napari_phenoai.core.records import Evaluation, Record, now
 from napari_phenoai.errors import InputError, PhenoError
+from napari_phenoai.io.bundle import MANIFEST, SETS
 from napari_phenoai.io.files import disk_errors, make_folder, read_record, write_json
 from napari_phenoai.io.processes import ProcessMark
 
@@ -22,16 +23,28 @@ __all__ = ["JobFolder", "Request", "Standing", "Yard"]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _CURVE_ROWS = 2000
+_TOLD_ROWS = 500
 _STANDING, _REQUEST, _CURVE = "standing.json", "request.json", "curve.jsonl"
 
 
 class Request(Record):
-    """What was asked for; ``settings`` are those of `TrainSettings`."""
+    """What was asked for; ``settings`` are those of `TrainSettings`.
+
+    ``bundle`` is a folder, or ``FOLDER/sets/NAME.json`` for one bundle of several in it.
+    """
 
     format: Literal[1] = 1
     bundle: str
     base: str = ""
     settings: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The folder of the bundle, and the name of its manifest in it."""
+        folder, found, name = self.bundle.rpartition(f"/{SETS}/")
+        if found and name.endswith(".json"):
+            return folder, f"{SETS}/{name}"
+        return self.bundle, MANIFEST
 
 
 class Standing(Record):
@@ -172,6 +185,16 @@ class Yard:
             with suppress(PhenoError):
                 found.append(JobFolder(path).standing())
         return found
+
+    def told(self, count: int) -> list[dict[str, Any]]:
+        """Return what others may know of the newest trainings; with curves while they run."""
+        told = []
+        for standing in self.newest(count):
+            more: dict[str, Any] = {}
+            if standing.state == "running":
+                more["curve"] = self.job(standing.job).curve()[-_TOLD_ROWS:]
+            told.append({**standing.public, **more})
+        return told
 
 
 def _may_live(owner: ProcessMark) -> bool:

@@ -7,6 +7,7 @@ import secrets
 import zipfile
 from typing import TYPE_CHECKING
 
+from napari_phenoai.core.ids import sha256_file
 from napari_phenoai.io.files import disk_errors, make_folder
 from napari_phenoai.server.shelf import Shelf
 
@@ -15,7 +16,23 @@ if TYPE_CHECKING:
 
     from napari_phenoai.io.serving import ServerSettings
 
-__all__ = ["packed"]
+__all__ = ["PART_BYTES", "packed", "part_of", "size_and_hash"]
+
+PART_BYTES = 8 * 1024 * 1024
+"""What one request of a download in parts gets, so that a bad network breaks little."""
+
+
+def part_of(path: Path, number: int) -> bytes:
+    """Return the part `number`, from 0, of a file; empty behind its end."""
+    with path.open("rb") as file:
+        file.seek(number * PART_BYTES)
+        return file.read(PART_BYTES)
+
+
+def size_and_hash(path: Path) -> dict[str, object]:
+    """Return how a download in parts can be checked, as JSON values."""
+    told = {"zip_bytes": path.stat().st_size, "zip_sha256": sha256_file(path)}
+    return {**told, "part_bytes": PART_BYTES}
 
 
 def packed(settings: ServerSettings, model: str) -> Path:

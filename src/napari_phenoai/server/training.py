@@ -11,7 +11,7 @@ from napari_phenoai.io.processes import ProcessMark
 from napari_phenoai.jobs.process import process_work
 from napari_phenoai.server.child import command
 from napari_phenoai.server.jobs import Request, Standing, Yard
-from napari_phenoai.server.shelf import Shelf
+from napari_phenoai.server.shelf import Shelf, trained_models
 
 if TYPE_CHECKING:
     from napari_phenoai.core.progress import Progress
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["run_training", "yard_of"]
 
+_THINNED = ((200, 1), (2000, 10), (20_000, 100), (10**9, 1000))
+"""Up to how many steps each, each tenth ... of them is a point of the curves."""
 _SECONDS = 0.5
 """How often its standing is written when nothing happens but a step."""
 
@@ -53,7 +55,8 @@ def run_training(settings: ServerSettings, request: Request, job: str = "") -> d
     PhenoError
         What went wrong in the training; it is in its files, too.
     """
-    settings.open_storage().inside(request.bundle)
+    settings.open_storage().inside(request.place[0])
+    trained_models(settings).clean()
     if request.base:
         Shelf(settings).model(request.base)
     folder = yard_of(settings).begin(job or new_id(), request)
@@ -82,12 +85,13 @@ class _Telling:
         self._folder = folder
         self._data: dict[str, object] = {}
         self._next = 0.0
+        self._steps = 0
 
     def hear(self, progress: Progress) -> None:
         """Take note of a progress."""
         if progress.data and dict(progress.data) != self._data:
             self._data = dict(progress.data)
-            if "epoch" in self._data:
+            if "epoch" in self._data and self._counts():
                 self._folder.add_row(self._data)
         if time.monotonic() < self._next:
             return
@@ -98,3 +102,10 @@ class _Telling:
         if changed != self.standing:
             self.standing = changed
             self._folder.write(changed)
+
+    def _counts(self) -> bool:
+        """Tell whether a point of the curves is worth keeping: of many steps, only some."""
+        if "heldout_loss" in self._data or "step" not in self._data:
+            return True
+        self._steps += 1
+        return any(self._steps <= most and self._steps % each == 0 for most, each in _THINNED)

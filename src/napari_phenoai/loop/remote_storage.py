@@ -1,0 +1,74 @@
+"""Opening the storage that a person has set up for a server."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+from napari_phenoai.errors import SignInError
+from napari_phenoai.io.storage import Storage
+from napari_phenoai.io.storages import StorageBook
+from napari_phenoai.remote.addresses import check_secret_may_go
+from napari_phenoai.remote.credentials import KeyringSecrets, variable
+
+if TYPE_CHECKING:
+    from napari_phenoai.io.storages import SavedStorage
+    from napari_phenoai.remote.credentials import Secrets
+
+__all__ = ["opened", "storage_for"]
+
+
+def storage_for(
+    server: str, book: StorageBook | None = None, secrets: Secrets | None = None
+) -> Storage | None:
+    """Return the storage of a server of the user's list; None where none was set up.
+
+    Parameters
+    ----------
+    server : str
+        Name of the server.
+    book : StorageBook, optional
+        Where storages are listed; by default among the user's settings.
+    secrets : Secrets, optional
+        Where keys are looked up; by default the keyring.
+
+    Raises
+    ------
+    SignInError
+        If its keys are missing, or would travel unencrypted.
+    """
+    saved = (book or StorageBook()).read().of(server)
+    return None if saved is None else opened(saved, secrets or KeyringSecrets())
+
+
+def opened(saved: SavedStorage, secrets: Secrets) -> Storage:
+    """Return a storage with its keys; see `storage_for`."""
+    options = {name: value for name, value in saved.options.items() if name not in saved.secrets}
+    if saved.secrets:
+        _check_encrypted(saved)
+        options |= _keys(saved, secrets)
+    return Storage(saved.url, options)
+
+
+def _check_encrypted(saved: SavedStorage) -> None:
+    """Raise if keys would travel without TLS to another computer."""
+    client = saved.options.get("client_kwargs")
+    addresses = [saved.url.removeprefix("webdav+"), saved.options.get("endpoint_url")]
+    addresses.append(client.get("endpoint_url") if isinstance(client, dict) else None)
+    for address in addresses:
+        if isinstance(address, str) and address.startswith(("http://", "https://")):
+            check_secret_may_go(address)
+
+
+def _keys(saved: SavedStorage, secrets: Secrets) -> dict[str, object]:
+    hint = f"Set it up again: phenoai storage {saved.server} ADDRESS."
+    text = os.environ.get(variable(saved.login)) or secrets.get(saved.login)
+    try:
+        found = json.loads(text or "")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or set(saved.secrets) - set(found):
+        what = f"The keys of the storage of {saved.server} are not in the keyring."
+        raise SignInError(what, hint=f"{hint} Or set {variable(saved.login)}.")
+    return {name: found[name] for name in saved.secrets}
