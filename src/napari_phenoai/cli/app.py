@@ -14,6 +14,7 @@ from napari_phenoai.cli import (
     project_commands,
     result_commands,
     serve_commands,
+    storage_commands,
     system_commands,
 )
 
@@ -50,6 +51,7 @@ for _module in (
     loop_commands,
     result_commands,
     serve_commands,
+    storage_commands,
     system_commands,
 ):
     for _command in _module.COMMANDS:

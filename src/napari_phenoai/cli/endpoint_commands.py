@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_phenoai.cli.endpoint_input import checked, keep_secret, split
+from napari_phenoai.cli.endpoint_input import checked
 from napari_phenoai.cli.endpoint_lines import (
     form_lines,
     form_table,
@@ -17,6 +17,7 @@ from napari_phenoai.cli.endpoint_lines import (
     public,
     warnings_of,
 )
+from napari_phenoai.cli.endpoint_login import login
 from napari_phenoai.cli.output import Json, reporting
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def add(
     name: Annotated[str | None, typer.Option(help="By default its host.")] = None,
     ca_file: CaFile = None,
     at_once: Annotated[int, typer.Option(min=1, max=32, help="Predictions at a time.")] = 1,
+    kind: Annotated[str, typer.Option(help="deepaas, or oscar for a cluster.")] = "deepaas",
     check: Annotated[bool, typer.Option(help="Ask the server what it offers.")] = True,
     json: Json = False,
 ) -> None:
@@ -63,14 +65,16 @@ def add(
             url=base,
             ca_file=None if ca_file is None else str(ca_file.resolve()),
             at_once=at_once,
+            kind=kind,
             credential=old.credential if old is not None and old.url == base else None,
         )
         models: list[str] = []
         if check:
-            from napari_phenoai.remote.deepaas import DeepaasClient
+            from napari_phenoai.remote.connections import client_of
 
-            with DeepaasClient(new, _login(new)) as client:
-                models = [offer.key for offer in client.offers()]
+            with client_of(new, _login(new)) as client:
+                client.check()
+                models = [] if _waits_for_login(new) else [one.key for one in client.offers()]
         book.change(lambda listed: listed.with_endpoint(new))
         lines = [f"{called}: {shown(base)}", *(f"  {key}" for key in models)]
         out.result({"endpoint": public(new), "models": models}, *lines)
@@ -148,6 +152,7 @@ def remove(name: Name, json: Json = False) -> None:
     from napari_phenoai.errors import SignInError
     from napari_phenoai.io.endpoints import EndpointBook
     from napari_phenoai.remote.credentials import KeyringSecrets
+    from napari_phenoai.remote.oidc_login import give_back
 
     with reporting(as_json=json) as out:
         book = EndpointBook()
@@ -159,52 +164,31 @@ def remove(name: Name, json: Json = False) -> None:
         for item in gone:
             if item.kind != "command":
                 try:
+                    give_back(item, KeyringSecrets())
                     KeyringSecrets().forget(item.name)
                 except SignInError as error:
                     typer.echo(f"The login {item.name} is not removed: {error}", err=True)
 
 
-def login(
-    name: Name,
-    user: Annotated[str | None, typer.Option(help="User name; a password is asked for.")] = None,
-    command: Annotated[
-        str | None, typer.Option(help="Program that prints a token, with its arguments.")
-    ] = None,
-    out_: Annotated[bool, typer.Option("--out", help="Log out instead.")] = False,
-    json: Json = False,
-) -> None:
-    """Log in at a server: paste a token, name a command that prints one, or a user.
-
-    Secrets are asked for, or read from standard input; they are never an argument.
-    """
-    from napari_phenoai.core.endpoints import Credential
-    from napari_phenoai.io.endpoints import EndpointBook
-    from napari_phenoai.remote.addresses import check_secret_may_go, origin
-    from napari_phenoai.remote.credentials import KeyringSecrets
+def profiles(json: Json = False) -> None:
+    """List what is known of modules that are not ours, and where your own profiles go."""
+    from napari_phenoai.remote.profiles import profiles as known
+    from napari_phenoai.remote.profiles import profiles_folder
 
     with reporting(as_json=json) as out:
-        book = EndpointBook()
-        endpoint = book.read().endpoint(name)
-        if out_:
-            book.change(lambda listed: listed.with_endpoint(endpoint.but(credential=None)))
-            if endpoint.credential:
-                KeyringSecrets().forget(endpoint.credential)
-            out.result({"name": name, "login": None}, f"Logged out of {name}.")
-            return
-        check_secret_may_go(endpoint.url)
-        new = checked(
-            Credential,
-            name=name,
-            kind="command" if command else "basic" if user else "token",
-            user=user or "",
-            command=split(command),
-            origins=(origin(endpoint.url),),
-        )
-        keep_secret(new)
-        book.change(
-            lambda listed: listed.with_credential(new).with_endpoint(endpoint.but(credential=name))
-        )
-        out.result({"name": name, "login": new.kind}, f"Logged in at {name} ({new.kind}).")
+        folder, found = profiles_folder(), known()
+        data = [
+            {
+                "name": item.name,
+                "title": item.title,
+                "about": item.about,
+                "predict": item.predict is not None,
+                "train": item.train is not None,
+            }
+            for item in found
+        ]
+        lines = [f"{item.name}: {item.title or item.about}" for item in found]
+        out.result({"profiles": data, "folder": str(folder)}, *lines, f"Your own: {folder}")
 
 
 def catalogue(
@@ -239,14 +223,21 @@ def _ask(question: str) -> bool:
     return sys.stdin.isatty() and typer.confirm(question, err=True)
 
 
+def _waits_for_login(endpoint: Endpoint) -> bool:
+    """Tell whether a server says nothing of itself before somebody has logged in."""
+    return endpoint.kind == "oscar" and endpoint.credential is None
+
+
 def _login(endpoint: Endpoint) -> Login:
     from napari_phenoai.io.endpoints import EndpointBook
     from napari_phenoai.remote.credentials import KeyringSecrets, login_for
 
-    known = EndpointBook().read().credential(endpoint.credential or "")
-    return login_for(endpoint, known, KeyringSecrets())
+    book = EndpointBook()
+    known = book.read().credential(endpoint.credential or "")
+    kept = saved_connections().kept(known) if known and known.kind == "oidc" else None
+    return login_for(endpoint, known, KeyringSecrets(), kept=kept)
 
 
-for _command in (add, list_, show, remove, login, catalogue):
+for _command in (add, list_, show, remove, login, profiles, catalogue):
     endpoints.command(name=_command.__name__.rstrip("_"))(_command)
 endpoints.command(name="test")(probe)

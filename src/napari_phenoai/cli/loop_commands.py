@@ -81,10 +81,21 @@ def train(
     seed: Annotated[int, typer.Option(help="Makes a training repeatable.")] = 0,
     device: Device = "auto",
     precision: Precision = "auto",
+    on: Annotated[
+        str | None, typer.Option(help="Server to train on; phenoai endpoints list.")
+    ] = None,
+    module: Annotated[
+        str | None, typer.Option(help="Model of that server, where there are several.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the trainings on servers.")
+    ] = False,
+    wait: Annotated[bool, typer.Option(help="Wait for the end of a training on a server.")] = True,
     author: Author = None,
     json: Json = False,
 ) -> None:
     """Train on all reviewed tiles; the new model serves if it is not worse."""
+    from napari_phenoai.cli.remote_training import resume_all, train_on
     from napari_phenoai.core.ports import TrainSettings
     from napari_phenoai.core.records import RoundRecord
     from napari_phenoai.io.project import Project
@@ -103,6 +114,12 @@ def train(
         precision=precision,
     )
     with reporting(as_json=json) as out, Project.open(folder) as project:
+        if resume:
+            resume_all(out, project)
+            return
+        if on is not None:
+            train_on(out, project, on, settings, module, from_, author_name(author), wait=wait)
+            return
         out.resume = "Nothing was changed. Run the same command again to train."
         argv = command(project.path, settings, parent=from_, author=author_name(author))
         work = process_work(argv, log=project.path / "training.log")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -131,28 +132,13 @@ def _values(given: Sequence[str]) -> dict[str, object]:
 
 def _on_cluster(address: str) -> Callable[..., Work[int]]:
     """Return what does the same as `predict_project` on the workers of a Dask cluster."""
-    from napari_phenoai.core.progress import Progress
     from napari_phenoai.jobs.cluster import cluster_work, scheduler_of
-    from napari_phenoai.loop.models import load_predictor
-    from napari_phenoai.loop.shares import predict_share, shares_of
+    from napari_phenoai.loop.spread import predict_spread
 
     scheduler_of(address)
 
-    def predict(
-        project: Project,
-        model: str | None,
-        images: Sequence[str] | None,
-        *,
-        regions: Sequence[Tile],
-        **how: str,
-    ) -> Work[int]:
-        yield Progress(0, None, "loading the model")
-        predictor = load_predictor(project, model, **how)
-        shares = shares_of(project, predictor, images, regions=regions, **how)
-        counts = yield from cluster_work(
-            address, predict_share, shares, weight=lambda share: share.area_px
-        )
-        return sum(counts)
+    def predict(project: Project, *what: Any, **how: Any) -> Work[int]:
+        return predict_spread(project, partial(cluster_work, address), *what, **how)
 
     return predict
 

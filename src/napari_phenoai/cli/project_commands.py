@@ -28,6 +28,9 @@ def create(
     ],
     tile: Annotated[int, typer.Option(min=16, max=4096, help="Edge of a tile in pixels.")] = 256,
     name: Annotated[str | None, typer.Option(help="Name for people.")] = None,
+    instances: Annotated[
+        bool, typer.Option("--instances", help="Label single objects, each with an id and a class.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Make a new project."""
@@ -35,10 +38,14 @@ def create(
 
     with reporting(as_json=json) as out:
         names = [part for part in classes.split(",") if part.strip()]
-        with Project.create(folder, names, tile_px=tile, name=name) as project:
+        with Project.create(folder, names, tile_px=tile, name=name, instances=instances) as project:
             spec = project.spec
             out.result(
-                {"project": str(project.path), "classes": list(spec.scheme.names)},
+                {
+                    "project": str(project.path),
+                    "classes": list(spec.scheme.names),
+                    "kind": spec.kind,
+                },
                 f"Made {project.path} with the classes {', '.join(spec.scheme.names)}.",
                 f"Next: phenoai add {folder} IMAGES",
             )
@@ -72,6 +79,47 @@ def add(
         out.result(
             {"added": [record.model_dump(mode="json") for record in new], "given": len(uris)},
             f"Added {len(new)} of {len(uris)} images; the project has {len(project.images())}.",
+        )
+
+
+def objects(
+    folder: Folder,
+    neck: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Part where narrower than this share of the smaller part."),
+    ] = None,
+    smallest: Annotated[
+        int | None, typer.Option(min=1, help="Leave out objects with fewer pixels.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="By default the one that serves.")] = None,
+    json: Json = False,
+) -> None:
+    """Part what a model predicted into objects, and keep how they are parted."""
+    from napari_phenoai.errors import InputError
+    from napari_phenoai.io.project import Project
+    from napari_phenoai.loop.parting import part_images
+
+    with reporting(as_json=json) as out, Project.open(folder) as project:
+        if not project.spec.has_objects:
+            hint = "Make a project for objects: phenoai create --instances."
+            raise InputError(f"The labels of {folder} are classes and no objects.", hint=hint)
+        wishes = {"neck": neck, "smallest_px": smallest}
+        spec = project.update(**{name: wish for name, wish in wishes.items() if wish is not None})
+        chosen = model or project.rounds.served()
+        counts: dict[str, int] = {}
+        if chosen is not None:
+            out.run(part_images(project, chosen, project.images()), "Parting objects")
+            stores = {one.id: project.predictions(one.id, chosen) for one in project.images()}
+            counts = {
+                name: len(store.objects.table.objects)
+                for name, store in stores.items()
+                if store.objects.fits(spec)
+            }
+        facts = {"neck": spec.neck, "smallest_px": spec.smallest_px, "model": chosen}
+        out.result(
+            {**facts, "objects": counts},
+            *(f"{name}: {count} objects" for name, count in counts.items()),
+            f"Objects are parted at necks below {spec.neck:g}, from {spec.smallest_px} px on.",
         )
 
 
@@ -112,6 +160,7 @@ def _project_facts(project: Project) -> dict[str, object]:
     return {
         "project": str(project.path),
         "name": spec.name,
+        "kind": spec.kind,
         "classes": {str(item.id): item.name for item in spec.scheme.active},
         "tile_px": spec.tile_px,
         "images": len(images),
@@ -144,4 +193,4 @@ def _image_facts(place: str) -> dict[str, object]:
     }
 
 
-COMMANDS = (create, add, info)
+COMMANDS = (create, add, info, objects)

@@ -12,7 +12,7 @@ from napari_phenoai.cli.output import Json, reporting
 from napari_phenoai.cli.project_commands import Folder
 
 if TYPE_CHECKING:
-    from napari_phenoai.loop.outcome import SimulationResult
+    from napari_phenoai.loop.outcome import SimulatedRound, SimulationResult
 
 __all__ = ["COMMANDS", "result_lines"]
 
@@ -66,8 +66,8 @@ def export(
     table: Annotated[bool, typer.Option(help="Write traits.csv as well.")] = True,
     json: Json = False,
 ) -> None:
-    """Write masks, and a table of area, cover and counts."""
-    from napari_phenoai.io.export import export_masks, export_traits
+    """Write masks, and a table of area, cover and counts; of objects also each one's."""
+    from napari_phenoai.io.export import export_masks, export_objects, export_traits
     from napari_phenoai.io.project import Project
 
     with reporting(as_json=json) as out, Project.open(folder) as project:
@@ -94,6 +94,17 @@ def export(
                 allow_partial=partial,
             )
             written.append(out.run(rows, "Measuring"))
+        if project.spec.has_objects:
+            objects = export_objects(
+                project,
+                to,
+                model=model,
+                format=None if masks is MaskFormat.NONE else masks.value,
+                source=source.value,
+                images=image,
+                allow_partial=partial,
+            )
+            written += out.run(objects, "Writing objects")
         out.result(
             {"files": [str(path) for path in written]}, f"Wrote {len(written)} files to {to}."
         )
@@ -121,6 +132,9 @@ def simulate(
     ] = None,
     binarise: Annotated[
         bool, typer.Option("--binarise", help="All mask values above 0 are one class.")
+    ] = False,
+    instances: Annotated[
+        bool, typer.Option("--instances", help="Mask values above 0 are objects.")
     ] = False,
     full_label: Annotated[
         bool, typer.Option("--full-label", help="Train once on everything, to compare.")
@@ -151,6 +165,7 @@ def simulate(
             device=device,
             binarise=binarise,
             full_label=full_label,
+            instances=instances,
         )
         out.resume = "A simulation starts from the beginning when run again."
         result = out.run(work, "Simulating")
@@ -164,11 +179,18 @@ def result_lines(result: SimulationResult) -> list[str]:
         classes = ", ".join(f"{name} {_number(dice)}" for name, dice in item.dice_per_class.items())
         lines.append(
             f"{item.round:6d} {item.tiles:6d} {item.minutes:8.1f} {_number(item.dice):>7s} "
-            f"{_number(item.iou):>7s}  {classes}"
+            f"{_number(item.iou):>7s}  {classes}{_objects(item)}"
         )
     if result.full_label_dice is not None:
         lines.append(f"Trained on everything: Dice {result.full_label_dice:.3f}")
     return lines
+
+
+def _objects(item: SimulatedRound) -> str:
+    if item.objects is None:
+        return ""
+    used = ", ".join(f"{name} {count}" for name, count in (item.gestures or {}).items())
+    return f"  objects F1 {_number(item.objects.f1)} ({used})"
 
 
 def _number(value: float | None) -> str:

@@ -32,6 +32,9 @@ def serve(
     storage: Annotated[
         str, typer.Option(help="Folder or address (s3://...) that trainings take data from.")
     ] = "",
+    train: Annotated[
+        bool, typer.Option("--train", help="Train, too, on data that clients send here.")
+    ] = False,
     model: Annotated[str, typer.Option(help="Model that predicts when none is named.")] = "",
     home: Annotated[Path | None, typer.Option(help="Folder for trainings and models.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
@@ -53,8 +56,9 @@ def serve(
             device=device,
             precision=known.precision,
             delete_uploads=True,
+            uploads=train or known.uploads,
         )
-        line = _line(host, port, workers, train=bool(settings.storage))
+        line = _line(host, port, workers, train=settings.trains)
         if host not in {"127.0.0.1", "::1", "localhost"}:
             typer.echo("DEEPaaS has no login: whoever reaches this address may use it.", err=True)
         typer.echo(f"http://{host}:{port}/ - add it with: phenoai endpoints add", err=True)

@@ -14,6 +14,7 @@ import typer
 from napari_phenoai.cli.output import Json, reporting
 from napari_phenoai.cli.project_commands import Folder
 from napari_phenoai.cli.result_commands import result_lines
+from napari_phenoai.core.remote_training import REMOTE_TRAINING
 
 if TYPE_CHECKING:
     from napari_phenoai.core.records import JobRecord
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS"]
 
 _PACKAGES = ("napari", "numpy", "zarr", "tifffile", "scikit-image", "scikit-learn", "pydantic")
-_EXTRAS = {"torch": "torch", "segmentation-models-pytorch": "torch"}
+_EXTRAS = {
+    "torch": "torch",
+    "segmentation-models-pytorch": "torch",
+    "segment-anything": "sam",
+}
 
 
 def jobs(
@@ -31,17 +36,18 @@ def jobs(
     json: Json = False,
 ) -> None:
     """List the long work of a project, watch it, or stop a running one."""
+    from napari_phenoai.cli.remote_training import all_jobs, stop_job, watch_all
     from napari_phenoai.io.project import Project
-    from napari_phenoai.jobs.recording import ask_to_stop, watched
+    from napari_phenoai.jobs.recording import watched
 
     with reporting(as_json=json) as out, Project.open(folder) as project:
         if cancel is not None:
-            job = ask_to_stop(project.ledger, cancel)
-            out.result({}, f"Asked {job.title} to stop.")
+            stop_job(out, project, cancel)
         if watch:
             out.resume = "The jobs themselves go on."
+            watch_all(out, project)
             out.run(watched(project.ledger), "Watching")
-        found = project.ledger.jobs()
+        found = all_jobs(project)
         out.result(
             {"jobs": [job.model_dump(mode="json") for job in found]},
             *(_job_line(job) for job in found),
@@ -57,11 +63,15 @@ def doctor(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make ledger.sqlite anew from the files.")
     ] = False,
+    servers: Annotated[bool, typer.Option(help="Look at the servers of your list.")] = True,
     json: Json = False,
 ) -> None:
-    """Check the installation and a project; name what is broken and the remedy."""
+    """Check the installation, servers and a project; name what is broken and the remedy."""
     with reporting(as_json=json) as out:
         facts, problems = _installation()
+        if servers:
+            more, troubles = _servers()
+            facts, problems = {**facts, **more}, [*problems, *troubles]
         if folder is not None:
             problems += _project_problems(folder, rebuild=rebuild)
         lines = [f"{name}: {value}" for name, value in facts.items()]
@@ -152,9 +162,29 @@ def _version(name: str) -> str | None:
 
 def _missing(name: str) -> dict[str, str]:
     extra = f'pip install "napari-phenoai[{_EXTRAS[name]}]"' if name in _EXTRAS else ""
-    hint = f"For networks: {extra}" if extra else "Install napari-phenoai again."
+    use = "For outlines from clicks" if _EXTRAS.get(name) == "sam" else "For networks"
+    hint = f"{use}: {extra}" if extra else "Install napari-phenoai again."
     level = "warning" if name in _EXTRAS else "error"
     return {"level": level, "what": f"{name} is not installed.", "hint": hint}
+
+
+def _servers() -> tuple[dict[str, str], list[dict[str, str]]]:
+    """Return how the servers of the user's list are, and what is wrong with them."""
+    from napari_phenoai.errors import PhenoError
+    from napari_phenoai.io.endpoints import EndpointBook
+    from napari_phenoai.loop.server_checks import check_servers
+    from napari_phenoai.remote.credentials import KeyringSecrets
+
+    try:
+        found = check_servers(EndpointBook(), KeyringSecrets())
+    except PhenoError as error:
+        return {}, [{"level": "error", "what": error.what, "hint": error.hint}]
+    facts = {f"server {check.name}": check.fact for check in found}
+    return facts, [
+        {"level": "warning", "what": what, "hint": hint}
+        for check in found
+        for what, hint in check.problems
+    ]
 
 
 def _project_problems(folder: Path, *, rebuild: bool) -> list[dict[str, str]]:
@@ -172,7 +202,8 @@ def _project_problems(folder: Path, *, rebuild: bool) -> list[dict[str, str]]:
 
 def _job_line(job: JobRecord) -> str:
     share = f" {job.done / job.total:.0%}" if job.total and job.state == "running" else ""
-    return f"{job.id}  {job.started:%Y-%m-%d %H:%M}  {job.title}: {job.state}{share} {job.what}"
+    state = job.message if job.kind == REMOTE_TRAINING else job.state
+    return f"{job.id}  {job.started:%Y-%m-%d %H:%M}  {job.title}: {state}{share} {job.what}"
 
 
 COMMANDS = (jobs, doctor, demo)
