@@ -51,6 +51,8 @@ def test_tools_and_classes_by_key(hands: Hands) -> None:
     assert layer.selected_label == 2
     hands.key("M")
     assert layer.selected_label == 2, "a class that does not exist was chosen"
+    assert tools.tool == "merge"
+    hands.key("B")
     before = layer.brush_size
     hands.key("BracketRight")
     assert layer.brush_size > before

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from napari._vispy.layers import labels as labels_drawing
 from napari.layers import Image, Labels
 from napari.layers._multiscale_data import MultiScaleData
 from psygnal.qt import start_emitting_from_queue
-from qtpy.QtCore import QObject, Qt
+from qtpy.QtCore import QEvent, QObject, Qt
 
 from napari_phenoai.core.edits import Edit
 from napari_phenoai.core.geometry import Tile
 from napari_phenoai.testing.project import tiny_project
 from napari_phenoai.ui.blocks import BlockReader
+from napari_phenoai.ui.controls.status_lines import StatusLines
 from napari_phenoai.ui.pyramid import PatientPyramid
 from napari_phenoai.ui.refreshing import Refresher
 from napari_phenoai.ui.turns import Turns
@@ -219,3 +221,44 @@ def test_what_the_person_has_passed_over_is_never_shown(
     assert passed.where not in shown
     assert stack.picture is not None
     assert stack.picture.image == first.where.image
+
+
+def test_labels_of_another_tile_have_no_program_compiled_anew(
+    hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+    usual = labels_drawing.LabelVispyColormap
+
+    def counted(*values: Any, **named: Any) -> object:
+        made.append(values)
+        return usual(*values, **named)
+
+    monkeypatch.setattr(labels_drawing, "LabelVispyColormap", counted)
+    item = _elsewhere(hands)
+    _open(hands, item)
+    hands.wait(lambda: hands.dock.bench.layers.tile is not None and hands.session.current == item)
+    layer = hands.dock.bench.layers.tile
+    assert layer is not None
+    assert not made
+    layer.data = np.asarray(layer.data).astype(np.uint16)
+    assert made, "the test counts nothing"
+
+
+def test_the_counts_wait_for_the_window_to_be_drawn(qtbot: QtBot) -> None:
+    class Spy(QObject):
+        drawn = 0
+
+        def eventFilter(self, _: Any, event: Any) -> bool:  # noqa: N802 - name of Qt's
+            self.drawn += event.type() == QEvent.Type.Paint
+            return False
+
+    lines, spy = StatusLines(), Spy()
+    qtbot.addWidget(lines)
+    lines.show()
+    qtbot.waitExposed(lines)
+    lines.show_counts(1, 9, "1 done")
+    lines.progress.installEventFilter(spy)
+    lines.show_counts(5, 5, "5 done")
+    assert spy.drawn == 0
+    qtbot.waitUntil(lambda: spy.drawn > 0, timeout=20_000)
+    assert lines.progress.value() == 5

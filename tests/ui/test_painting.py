@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import deque
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,13 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_phenoai.core.edits import edit_between
 from napari_phenoai.core.geometry import Tile
 from napari_phenoai.core.progress import finish
-from napari_phenoai.errors import DiskError, LabelError
+from napari_phenoai.errors import DiskError, InputError, LabelError
 from napari_phenoai.io.labels import LabelStore
 from napari_phenoai.io.project import Project
+from napari_phenoai.io.spare import SpareEdits
+from napari_phenoai.testing.full_disk import fill, free, small_disk
 from napari_phenoai.testing.large import large_image
 from napari_phenoai.ui.drafts import Draft, load_draft, save_draft
+from napari_phenoai.ui.edit_writer import EditWriter
 from napari_phenoai.ui.painting import Painting
 
 if TYPE_CHECKING:
@@ -294,6 +299,96 @@ def test_a_full_disk_keeps_the_strokes_and_their_order(
     bench.agrees()
     assert bench.stored(bench.tile(100, 101, 1, 3)).tolist() == [[1, 2, 3]]
     assert [entry.pixels for entry in bench.project.journal.entries()] == [1600, 1600, 1600]
+
+
+def test_strokes_that_cannot_be_saved_at_the_end_come_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folders = (tmp_path / "full" / "unsaved", tmp_path / "unsaved")
+    (tmp_path / "full").touch()
+    spare = SpareEdits(bench.project.spec.id, folders)
+    monkeypatch.setattr(bench.painting.writer, "_spare", spare)
+    bench.begin()
+    with monkeypatch.context() as patched:
+
+        def refuse(*_: object, **__: object) -> int:
+            raise DiskError("The disk is full.", hint="Make space.")
+
+        patched.setattr(LabelStore, "apply", refuse)
+        for label in (1, 2, 3):
+            bench.paint(100, 100 + label, label)
+        bench.painting.close()
+        bench.steps.drain()
+    assert "The last 3 strokes could not be saved" in str(bench.errors[-1])
+    assert len(list(folders[1].rglob("*.npz"))) == 3
+    assert not bench.stored(bench.tile(100, 100, 60, 60)).any()
+
+    later = EditWriter(bench.project, cast("Background", bench.steps), "ana")
+    monkeypatch.setattr(later, "_spare", spare)
+    counts: list[int] = []
+    later.brought.connect(counts.append)
+    later.bring_back()
+    bench.steps.drain()
+    assert counts == [3]
+    assert not later.waiting
+    assert bench.stored(bench.tile(100, 101, 1, 3)).tolist() == [[1, 2, 3]]
+    assert not list(folders[1].rglob("*.npz"))
+    later.bring_back()
+    bench.steps.drain()
+    assert counts == [3], "what is in the project now came back once more"
+
+
+def test_strokes_outlive_a_disk_that_is_full_when_the_window_closes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def room() -> tuple[Path, Path]:
+        return tmp_path / "disk" / "unsaved", tmp_path / "unsaved"
+
+    monkeypatch.setattr("napari_phenoai.io.spare.spare_folders", room)
+    with ExitStack() as stack:
+        try:
+            disk = stack.enter_context(small_disk(tmp_path / "disk", 16))
+        except InputError as error:
+            pytest.skip(error.what)
+        first = Bench(disk)
+        first.begin()
+        first.paint(10, 10, 1)
+        first.steps.drain()
+        fill(disk)
+        noise = np.random.default_rng(0).integers(1, 4, (900, 900), np.uint8)
+        first.window.painted[100:1000, 100:1000] = noise
+        first.painting.flush(None, "brush")
+        first.painting.close()
+        first.close()
+        assert first.errors, "there was room"
+        assert list(room()[1].rglob("*.npz"))
+        free(disk)
+        with Project.open(disk / "p.phenoai") as project:
+            steps = Steps()
+            writer = EditWriter(project, cast("Background", steps), "ana")
+            writer.bring_back()
+            steps.drain()
+            found = project.labels(first.image.id).read(first.tile(100, 100, 900, 900))
+            np.testing.assert_array_equal(found, noise)
+        assert not list(room()[1].rglob("*.npz"))
+
+
+def test_a_stroke_of_last_time_that_is_refused_is_kept_and_not_tried_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spare = SpareEdits(bench.project.spec.id, (tmp_path / "unsaved",))
+    nothing = np.zeros((4, 4), np.uint8)
+    unknown = edit_between(bench.tile(5, 5, 4, 4), nothing, nothing + 77)
+    assert unknown is not None
+    spare.keep(unknown)
+    writer = bench.painting.writer
+    monkeypatch.setattr(writer, "_spare", spare)
+    writer.bring_back()
+    bench.steps.drain()
+    assert isinstance(bench.errors[-1], LabelError)
+    assert not writer.waiting
+    assert not spare.edits()
+    assert len(list(tmp_path.rglob("*.refused"))) == 1
 
 
 def _stuck(bench: Bench) -> int:

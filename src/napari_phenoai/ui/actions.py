@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_phenoai.ui.strokes import polygon_of
+from napari_phenoai.ui.strokes import drop_stroke, polygon_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_phenoai.core.records import Verdict
     from napari_phenoai.ui.class_marks import ClassMarks
+    from napari_phenoai.ui.handtools.hand import Hand
     from napari_phenoai.ui.layers import TileLayers
     from napari_phenoai.ui.session import Session
     from napari_phenoai.ui.tools import Tools
@@ -36,13 +37,16 @@ class Actions:
         What is painted with.
     marks : ClassMarks
         Which classes are locked or hidden.
+    hand : Hand
+        Has the tools that napari does not have.
     """
 
     help_wanted = Signal()
 
     def __init__(
-        self, session: Session, layers: TileLayers, tools: Tools, marks: ClassMarks
+        self, session: Session, layers: TileLayers, tools: Tools, marks: ClassMarks, hand: Hand
     ) -> None:
+        self._hand = hand
         self._session = session
         self._marks = marks
         self._layers = layers
@@ -58,9 +62,11 @@ class Actions:
             "reject": partial(self.decide, "rejected"),
             "flag": partial(self.decide, "flagged"),
             "back": self.back,
-            "smaller": partial(tools.grow, -1),
-            "larger": partial(tools.grow, 1),
-            "undo": tools.undo,
+            "smaller": partial(self.step, -1),
+            "larger": partial(self.step, 1),
+            "drop": self.drop,
+            "next": self.next,
+            "undo": self.undo,
             "redo": tools.redo,
             "class_before": partial(tools.step_class, -1),
             "class_after": partial(tools.step_class, 1),
@@ -79,9 +85,37 @@ class Actions:
         }
         actions |= {name: partial(tools.choose, name) for name in ("brush", "eraser", "fill")}
         actions["polygon"] = partial(tools.choose, "polygon")
+        actions |= {name: partial(tools.choose, name) for name in self._hand.modes}
         for number in range(1, 10):
             actions[f"class_{number}"] = partial(tools.choose_nth_class, number)
         return actions
+
+    def step(self, direction: int) -> None:
+        """Make the brush a step wider, or with -1 narrower; or give the tool more, or less."""
+        mode = self._hand.mode
+        if mode is None or not mode.step(direction):
+            self._tools.grow(direction)
+
+    def drop(self) -> None:
+        """Drop what is under way; a tool that has nothing under way is put down."""
+        mode, layer = self._hand.mode, self._layers.tile
+        if mode is not None:
+            if not mode.drop():
+                self._tools.choose("brush")
+        elif layer is not None:
+            drop_stroke(layer)
+
+    def next(self) -> None:
+        """Show the next of several proposals, where the tool has them."""
+        if self._hand.mode is not None:
+            self._hand.mode.next()
+
+    def undo(self) -> None:
+        """Take back the last step of what is under way, or the last stroke."""
+        mode = self._hand.mode
+        if mode is None or not mode.undo():
+            self._hand.settle()
+            self._tools.undo()
 
     def toggle(self, overlay: str) -> None:
         """Show an overlay, or hide it."""
@@ -102,14 +136,21 @@ class Actions:
             painting.begin(painting.image, min(max(painting.z + step, 0), planes - 1))
 
     def accept(self) -> None:
-        """Accept the tile, or close the polygon that is being drawn."""
+        """Accept the tile, or close what is being drawn."""
+        mode = self._hand.mode
+        if mode is not None and mode.enter():
+            return
         if self._polygon_points():
             self._polygon().add_polygon_to_labels(self._layers.tile)
         else:
             self.decide("accepted")
 
     def back(self) -> None:
-        """Go back to the last tile, or take back the last corner of the polygon."""
+        """Go back to the last tile, or take back the last corner of what is drawn."""
+        mode = self._hand.mode
+        if mode is not None and mode.back():
+            return
+        self._hand.settle()
         if self._polygon_points():
             polygon = self._polygon()
             polygon.points = polygon.points[:-1]
@@ -120,6 +161,7 @@ class Actions:
 
     def decide(self, verdict: Verdict, *, whole: bool = False) -> None:
         """Decide about the tile and go to the next one."""
+        self._hand.settle()
         if self._session.painting is not None and self._session.paints_anywhere:
             self._session.painting.tell(_NO_TILE)
         else:

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 from napari_phenoai.ui.actions import Actions
 from napari_phenoai.ui.class_marks import ClassMarks
+from napari_phenoai.ui.handtools.hand import Hand
+from napari_phenoai.ui.handtools.wiring import pixel_modes
 from napari_phenoai.ui.keys import KeyBinder
 from napari_phenoai.ui.layers import TileLayers
+from napari_phenoai.ui.objects import ObjectHand
+from napari_phenoai.ui.prompting_hand import PromptHand
 from napari_phenoai.ui.tools import Tools
 
 if TYPE_CHECKING:
@@ -38,8 +42,14 @@ class Bench:
         self.layers = TileLayers(viewer, session, parent)
         self.marks = ClassMarks(self.layers, session)
         self.tools = Tools(self.layers, session, self.marks)
-        self.actions = Actions(session, self.layers, self.tools, self.marks)
-        self.table = self.actions.table()
+        self.objects = ObjectHand(self.layers, session, self.tools)
+        self.hand = Hand(self.layers, session, self.tools)
+        for mode in pixel_modes(self.hand, self.layers, session, self.tools, self.marks):
+            self.hand.add(mode)
+        self.prompts = PromptHand(self, parent)
+        self.actions = Actions(session, self.layers, self.tools, self.marks, self.hand)
+        self.table = self.actions.table() | {"everything": self.prompts.outline_everything}
+        self.table |= {"new_object": self.objects.begin_new, "pick_object": self.objects.pick}
         self._keys = KeyBinder(viewer, self.layers, self.table)
         self._open = True
 
@@ -48,6 +58,9 @@ class Bench:
         if self._open:
             self._open = False
             self._keys.close()
+            self.prompts.close()
+            self.hand.close()
+            self.objects.close()
             self.tools.close()
             self.marks.close()
             self.layers.close()
@@ -56,6 +69,9 @@ class Bench:
         """Listen no more, because the whole window is going; layers are left alone."""
         if self._open:
             self._open = False
+            self.prompts.abandon()
+            self.hand.abandon()
+            self.objects.close()
             self.tools.close()
             self.marks.close()
             self.layers.disconnect()

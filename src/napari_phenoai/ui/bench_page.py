@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QHBoxLayout,
-    QLabel,
     QPushButton,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -21,12 +18,15 @@ from napari_phenoai.ui.controls.decision_bar import DecisionBar
 from napari_phenoai.ui.controls.mode_row import ModeRow
 from napari_phenoai.ui.controls.name_edit import NameEdit
 from napari_phenoai.ui.controls.paint_box import PaintBox
+from napari_phenoai.ui.controls.pieces import heading, in_line, small_button
 from napari_phenoai.ui.controls.status_lines import StatusLines
 from napari_phenoai.ui.controls.tool_row import ToolRow
+from napari_phenoai.ui.controls.tool_words import ToolWords
 from napari_phenoai.ui.controls.view_box import ViewBox
 from napari_phenoai.ui.controls.why_box import WhyBox
 from napari_phenoai.ui.docks import show_dock
 from napari_phenoai.ui.listening import listen
+from napari_phenoai.ui.objects_line import object_line, show_object
 from napari_phenoai.ui.sentences import (
     accept_words,
     counts_words,
@@ -38,6 +38,8 @@ from napari_phenoai.ui.sentences import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from qtpy.QtGui import QShowEvent
 
     from napari_phenoai.core.scheme import ClassScheme
     from napari_phenoai.ui.bench import Bench
@@ -58,13 +60,14 @@ class BenchPage(QWidget):
         super().__init__(parent)
         self.bench = bench
         self.status = StatusLines()
-        self._why_heading = _heading("Why this tile")
+        self._why_heading = heading("Why this tile")
         self.mode = ModeRow()
         self.painting = PaintBox()
         self.decisions = DecisionBar()
         self.why = WhyBox()
         self.classes = ClassList()
         self.tools = ToolRow()
+        self.words = ToolWords()
         self.paint_only = QCheckBox("Paint only: unpainted stays unknown")
         self.paint_only.setToolTip(
             "For large or tiring tiles: paint some pixels of each class.\n"
@@ -77,11 +80,13 @@ class BenchPage(QWidget):
         self.view = ViewBox()
         self.note = NameEdit()
         self.note.setPlaceholderText("Note on this tile")
-        self.help = _small_button("All keys  ?")
-        self.add_class = _small_button("+ Add a class")
+        self.help = small_button("All keys  ?")
+        self.add_class = small_button("+ Add a class")
+        self.object = object_line()
         self._compose()
         self._connect()
         self._connect_classes()
+        self.destroyed.connect(self.words.deleteLater)
         self.refresh()
 
     def refresh(self) -> None:
@@ -90,6 +95,11 @@ class BenchPage(QWidget):
         self._on_painting()
         self._on_tools()
         self._on_view()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Let the window's status bar say what the next click does."""
+        super().showEvent(event)
+        self.words.settle(self.window())
 
     def _compose(self) -> None:
         box = QVBoxLayout(self)
@@ -101,13 +111,14 @@ class BenchPage(QWidget):
         box.addWidget(self.decisions)
         box.addWidget(self._why_heading)
         box.addWidget(self.why)
-        box.addLayout(_line(_heading("Classes"), self.classes.show_all, self.add_class))
+        box.addLayout(in_line(heading("Classes"), self.classes.show_all, self.add_class))
         box.addWidget(self.classes)
-        box.addLayout(_line(_heading("Tools"), self.help))
+        box.addWidget(self.object)
+        box.addLayout(in_line(heading("Tools"), self.help))
         box.addWidget(self.tools)
         box.addWidget(self.paint_only)
         box.addWidget(self.rest)
-        box.addWidget(_heading("View"))
+        box.addWidget(heading("View"))
         box.addWidget(self.view)
         box.addWidget(self.note)
         box.addStretch(1)
@@ -124,6 +135,8 @@ class BenchPage(QWidget):
         listen(self, session.standing_changed, self._on_status)
         listen(self, session.edited, self._on_edited)
         listen(self, bench.tools.changed, self._on_tools)
+        listen(self, bench.hand.changed, self._on_tools)
+        listen(self, bench.objects.changed, self._on_object)
         listen(self, bench.layers.view_changed, self._on_view)
         self.decisions.chosen.connect(lambda action: bench.table[action]())
         self.mode.chosen.connect(self._set_mode)
@@ -216,8 +229,15 @@ class BenchPage(QWidget):
 
     def _on_tools(self) -> None:
         tools = self.bench.tools
-        self.tools.show_state(tools.tool, tools.size_px)
+        mode = self.bench.hand.mode
+        self.tools.show_state(tools.tool, tools.size_px, sized=mode is None)
+        self.words.set_whole(self.bench.hand.words)
+        self.tools.show_options(mode.options() if mode is not None else None)
         self.classes.show_chosen(tools.class_id if tools.tool != "eraser" else 0)
+        self._on_object()
+
+    def _on_object(self) -> None:
+        show_object(self.object, self.bench.objects)
 
     def _on_marks(self) -> None:
         marks = self.bench.marks
@@ -274,25 +294,3 @@ class BenchPage(QWidget):
             session.error_raised.emit(error)
             return
         session.change_scheme(scheme)
-
-
-def _heading(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setStyleSheet("font-weight: bold; margin-top: 2px;")
-    return label
-
-
-def _small_button(text: str) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
-    button.setAutoRaise(True)
-    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    return button
-
-
-def _line(*widgets: QWidget) -> QHBoxLayout:
-    line = QHBoxLayout()
-    line.addWidget(widgets[0], 1)
-    for widget in widgets[1:]:
-        line.addWidget(widget)
-    return line

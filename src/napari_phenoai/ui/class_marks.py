@@ -13,6 +13,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from psygnal import Signal
 
 from napari_phenoai.core.locking import locked_values, protected
+from napari_phenoai.ui.objects_now import locked_objects
 from napari_phenoai.ui.strokes import guard
 
 if TYPE_CHECKING:
@@ -138,9 +139,6 @@ class ClassMarks:
         self._apply()
 
     def _apply(self) -> None:
-        scheme = self._project.scheme if self._project is not None else None
-        self.values = locked_values(scheme, self.locked) if scheme is not None else _NONE
-        self._tell_painting()
         self._remember()
         self._draw()
         self.changed.emit()
@@ -161,6 +159,10 @@ class ClassMarks:
         return _NONE if self._lifted else self.values
 
     def _remember(self) -> None:
+        scheme = self._project.scheme if self._project is not None else None
+        self.values = locked_values(scheme, self.locked) if scheme is not None else _NONE
+        self.values |= locked_objects(self._session, self.values)
+        self._tell_painting()
         desk = self._session.desk
         wanted = desk is not None and bool(self.values)
         self._seen = (desk, desk.labels.copy()) if desk is not None and wanted else None
@@ -189,6 +191,7 @@ class ClassMarks:
         if self._project is None:
             return
         hidden = locked_values(self._project.scheme, self.hidden)
+        hidden |= locked_objects(self._session, hidden)
         stack = self._layers.stack
         for layer in (stack.tile, stack.overlays.get("labels"), stack.overlays.get("prediction")):
             if isinstance(layer, Labels):

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_phenoai.core.object_table import ObjectTable
 from napari_phenoai.core.scoring import entropy_map
 from napari_phenoai.errors import InputError
 from napari_phenoai.loop.review import Proposal, propose, reopened
 from napari_phenoai.ui.drafts import Draft, load_draft, painted_over
+from napari_phenoai.ui.objects_held import held_objects
+from napari_phenoai.ui.prompting_record import records_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from napari_phenoai.core.edits import Edit
     from napari_phenoai.core.geometry import Tile
     from napari_phenoai.core.ports import Predictor
+    from napari_phenoai.core.prompts import PromptTake
     from napari_phenoai.core.records import QueueItem, Review, Verdict
     from napari_phenoai.io.project import Project
+    from napari_phenoai.ui.objects_held import HeldObjects
+    from napari_phenoai.ui.prompting_record import Taken
 
 __all__ = ["Decision", "Desk", "open_desk"]
 
@@ -28,14 +36,17 @@ __all__ = ["Decision", "Desk", "open_desk"]
 class Decision:
     """What is to be written about one tile.
 
-    ``labels`` is None where the mask is as it was.
+    ``labels`` is None where the mask is as it was. ``objects`` has the class of each of
+    its objects, where it holds objects.
     """
 
     item: QueueItem
     verdict: Verdict
-    labels: NDArray[np.uint8] | None
+    labels: NDArray[Any] | None
     known: Literal["all", "painted"]
     proposal: Proposal
+    prompts: tuple[PromptTake, ...] = ()
+    objects: dict[int, int] | None = None
 
 
 @dataclass
@@ -48,8 +59,8 @@ class Desk:
         The tile as the queue names it.
     proposal : Proposal
         What the model, or people before, say of it.
-    labels : ndarray of uint8, shape (y, x)
-        The mask; painted in place by the editor, 0 is unlabelled.
+    labels : ndarray of uint8 or uint32, shape (y, x)
+        The mask, of classes or of objects; painted in place by the editor, 0 is unlabelled.
     uncertainty : ndarray of float32, shape (y, x), or None
         In [0, 1]; None without a model.
     paint_only : bool
@@ -62,18 +73,24 @@ class Desk:
         Work that was spent on it before it came to the desk.
     note : str
         What the person wrote about it.
+    takes : list of Taken
+        The masks in it that a network outlined.
+    objects : HeldObjects or None
+        The objects in it; None in a project of classes.
     """
 
     item: QueueItem
     proposal: Proposal
-    labels: NDArray[np.uint8]
+    labels: NDArray[Any]
     uncertainty: NDArray[np.float32] | None = None
     paint_only: bool = False
     review: Review | None = None
     restored: bool = False
     seconds: float = 0.0
     note: str = ""
-    start: NDArray[np.uint8] = field(init=False)
+    takes: list[Taken] = field(default_factory=list)
+    objects: HeldObjects | None = None
+    start: NDArray[Any] = field(init=False)
 
     def __post_init__(self) -> None:
         self.start = self.labels.copy()
@@ -91,11 +108,24 @@ class Desk:
     @property
     def touched(self) -> bool:
         """Whether the mask differs from how it was opened."""
-        return not np.array_equal(self.labels, self.start)
+        named = self.objects is not None and self.objects.changed
+        return named or not np.array_equal(self.labels, self.start)
+
+    @property
+    def classes(self) -> NDArray[np.uint8]:
+        """The class of each pixel of the mask."""
+        if self.objects is None:
+            return self.labels
+        return self.objects.table.as_classes(self.labels, strict=False)
+
+    @property
+    def prompts(self) -> tuple[PromptTake, ...]:
+        """How the masks came about that a network outlined and that are still there."""
+        return records_of(self.takes, self.labels, self.review)
 
     def shares(self) -> dict[int, float]:
         """Return the share of the tile that each label value covers, 0 included."""
-        counts = np.bincount(self.labels.ravel(), minlength=256)
+        counts = np.bincount(self.classes.ravel(), minlength=256)
         return {int(value): counts[value] / self.labels.size for value in np.flatnonzero(counts)}
 
     def set_paint_only(self, paint_only: bool) -> None:
@@ -105,7 +135,7 @@ class Desk:
         """
         if paint_only == self.paint_only:
             return
-        before, under = self.labels.copy(), self.proposal.labels
+        before, under = self.labels.copy(), self.proposal.values
         if paint_only:
             self.labels[...] = np.where(before == under, 0, before)
         else:
@@ -117,14 +147,17 @@ class Desk:
     def take_in(self, edit: Edit) -> None:
         """Bring what was painted on the whole image into the mask; nothing where it is not."""
         if self.tile.intersects(edit.tile):
-            under = self.proposal.labels
+            under = self.proposal.values
+            if self.objects is not None:
+                named = {one: its for one, (_, its) in edit.objects.items() if its}
+                self.objects.classes.update(named)
             self.labels[...] = painted_over(self.tile, self.labels, under, edit)
             self.start = painted_over(self.tile, self.start, under, edit)
 
-    def filled(self, background: int) -> NDArray[np.uint8]:
+    def filled(self, background: int) -> NDArray[Any]:
         """Return the mask with unlabelled pixels as predicted, or else background."""
-        whole = np.where(self.labels == 0, self.proposal.labels, self.labels)
-        return np.where(whole == 0, background, whole).astype(np.uint8)
+        whole = np.where(self.labels == 0, self.proposal.values, self.labels)
+        return np.where(whole == 0, background, whole).astype(self.labels.dtype)
 
     def decision(self, verdict: Verdict, *, background: int, whole: bool = False) -> Decision:
         """Return what to write when the person decides `verdict` now.
@@ -145,7 +178,7 @@ class Desk:
         """
         if verdict not in ("accepted", "corrected"):
             kept = self.labels.copy() if self.touched else None
-            return Decision(self.item, verdict, kept, "painted", self.proposal)
+            return self._decided(verdict, kept, "painted")
         labels = self.labels.copy()
         if whole or not labels.any():
             labels = self.filled(background)
@@ -153,14 +186,22 @@ class Desk:
                 hint = "Paint some pixels of each class first, or press S to skip the tile."
                 raise InputError("Nothing is painted in this tile yet.", hint=hint)
         known: Literal["all", "painted"] = "all" if labels.all() else "painted"
-        same = known == "all" and np.array_equal(labels, self.proposal.labels)
-        return Decision(
-            self.item, "accepted" if same else "corrected", labels, known, self.proposal
-        )
+        same = known == "all" and np.array_equal(labels, self.proposal.values)
+        same &= self.objects is None or not self.objects.changed
+        settled: Verdict = "accepted" if same else "corrected"
+        return self._decided(settled, labels, known)
+
+    def _decided(
+        self, verdict: Verdict, labels: NDArray[Any] | None, known: Literal["all", "painted"]
+    ) -> Decision:
+        objects = None if self.objects is None else dict(self.objects.classes)
+        return Decision(self.item, verdict, labels, known, self.proposal, self.prompts, objects)
 
     def draft(self, seconds: float) -> Draft:
         """Return the mask under way as a draft."""
-        return Draft(self.labels.copy(), self.proposal.labels, self.proposal.model_id, seconds)
+        objects = None if self.objects is None else dict(self.objects.classes)
+        model = self.proposal.model_id
+        return Draft(self.labels.copy(), self.proposal.values, model, seconds, objects)
 
 
 def open_desk(
@@ -187,13 +228,32 @@ def open_desk(
     review = project.reviews.current().get(tile.key)
     draft = load_draft(project.path, tile)
     if draft is None:
-        proposal = Proposal(proposal.labels, proposal.model_id)
+        proposal = replace(proposal, probabilities=None)
         labels = _start(project, tile, proposal, review, paint_only=paint_only)
-        return Desk(item, proposal, labels, uncertainty, paint_only, review)
-    proposal = Proposal(draft.proposal, draft.model)
+        desk = Desk(item, proposal, labels, uncertainty, paint_only, review)
+        decided = (review.objects if review else None) or {}
+        return _with_objects(project, desk, decided)
+    proposal = _drafted(project, draft)
     desk = Desk(item, proposal, draft.labels, uncertainty, paint_only, review, True, draft.seconds)
-    desk.start = proposal.labels.copy()
+    desk.start = proposal.values.copy()
+    return _with_objects(project, desk, draft.objects or {})
+
+
+def _with_objects(project: Project, desk: Desk, more: Mapping[int, int]) -> Desk:
+    """Give a desk what is known of its objects, in a project of objects."""
+    if project.spec.has_objects:
+        known = desk.proposal.objects, more
+        desk.objects = held_objects(project, desk.tile.image, desk.labels, *known)
     return desk
+
+
+def _drafted(project: Project, draft: Draft) -> Proposal:
+    """Return the proposal that a draft was started from."""
+    if draft.objects is None:
+        return Proposal(draft.proposal, draft.model)
+    classes = ObjectTable.over([item.id for item in project.scheme.classes], draft.objects)
+    labels = classes.as_classes(draft.proposal, strict=False)
+    return Proposal(labels, draft.model, ids=draft.proposal, objects=draft.objects)
 
 
 def _start(
@@ -203,9 +263,12 @@ def _start(
     review: Review | None,
     *,
     paint_only: bool,
-) -> NDArray[np.uint8]:
-    by_people = project.scheme.resolved(project.labels(tile.image).read(tile))
-    under = np.zeros_like(by_people) if paint_only else proposal.labels
+) -> NDArray[Any]:
+    by_people = project.labels(tile.image).values(tile)
+    if proposal.ids is None:
+        by_people = project.scheme.resolved(by_people)
+    under = np.zeros_like(by_people) if paint_only else proposal.values
     if review is not None and review.teaches:
-        under = reopened(project, review)
-    return np.where(by_people == 0, under, by_people).astype(np.uint8)
+        as_ids = proposal.ids is not None and review.objects is not None
+        under = project.reviews.values(review) if as_ids else reopened(project, review)
+    return np.where(by_people == 0, under, by_people).astype(by_people.dtype)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DOCKS", "dock_of", "find_dock", "settle", "settle_soon", "show_dock"]
 
-DOCKS = ("Workbench", "Learning", "Queue", "Project", "Results", "History")
+DOCKS = ("Workbench", "Learning", "Queue", "Project", "Results", "History", "Servers")
 """Names of the docks, as in the manifest."""
 
 _BOTTOM = "Queue"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,20 +38,23 @@ class Draft:
 
     Parameters
     ----------
-    labels : ndarray of uint8, shape (y, x)
-        The mask as it stands; 0 is unlabelled.
-    proposal : ndarray of uint8, shape (y, x)
+    labels : ndarray of uint8 or uint32, shape (y, x)
+        The mask as it stands, of classes or of objects; 0 is unlabelled.
+    proposal : ndarray of uint8 or uint32, shape (y, x)
         The mask that the person started from.
     model : str or None
         Id of the model that proposed it.
     seconds : float
         Work spent on it so far.
+    objects : dict of int to int, or None
+        The class of each object; None where the mask is of classes.
     """
 
-    labels: NDArray[np.uint8]
-    proposal: NDArray[np.uint8]
+    labels: NDArray[Any]
+    proposal: NDArray[Any]
     model: str | None
     seconds: float
+    objects: dict[int, int] | None = None
 
 
 def draft_path(project: Path, tile: Tile) -> Path:
@@ -69,12 +73,16 @@ def save_draft(project: Path, tile: Tile, draft: Draft) -> None:
     """
     path = draft_path(project, tile)
     buffer = io.BytesIO()
+    named: dict[str, Any] = {}
+    if draft.objects is not None:
+        named["objects"] = np.str_(json.dumps(draft.objects))
     np.savez_compressed(
         buffer,
         labels=draft.labels,
         proposal=draft.proposal,
         model=np.str_(draft.model or ""),
         seconds=np.float64(draft.seconds),
+        **named,
     )
     write_atomic(path, buffer.getvalue())
 
@@ -86,11 +94,15 @@ def load_draft(project: Path, tile: Tile) -> Draft | None:
         with np.load(path, allow_pickle=False) as file:
             labels, proposal = file["labels"], file["proposal"]
             model, seconds = str(file["model"]), float(file["seconds"])
+            text = str(file["objects"]) if "objects" in file else None
+            named = None if text is None else json.loads(text)
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
         return None
     if labels.shape != tile.shape or proposal.shape != tile.shape:
         return None
-    return Draft(labels.astype(np.uint8), proposal.astype(np.uint8), model or None, seconds)
+    dtype = np.uint8 if named is None else np.uint32
+    objects = None if named is None else {int(one): int(its) for one, its in named.items()}
+    return Draft(labels.astype(dtype), proposal.astype(dtype), model or None, seconds, objects)
 
 
 def drop_draft(project: Path, tile: Tile) -> None:
@@ -110,12 +122,15 @@ def paint_drafts(project: Path, edit: Edit) -> None:
         draft = load_draft(project, tile) if tile.intersects(edit.tile) else None
         if draft is not None:
             labels = painted_over(tile, draft.labels, draft.proposal, edit)
-            save_draft(project, tile, replace(draft, labels=labels))
+            objects = draft.objects
+            if objects is not None:
+                objects = objects | {one: its for one, (_, its) in edit.objects.items() if its}
+            save_draft(project, tile, replace(draft, labels=labels, objects=objects))
 
 
 def painted_over(
-    tile: Tile, labels: NDArray[np.uint8], proposal: NDArray[np.uint8], edit: Edit
-) -> NDArray[np.uint8]:
+    tile: Tile, labels: NDArray[Any], proposal: NDArray[Any], edit: Edit
+) -> NDArray[Any]:
     """Return the mask of `tile` with what `edit` changed on the image.
 
     Where it made pixels unlabelled, a mask of the whole tile goes back to `proposal`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from psygnal import Signal
 
 from napari_phenoai.errors import DiskError, LockedError, PhenoError
+from napari_phenoai.io.spare import SpareEdits
 from napari_phenoai.loop.history import History
 from napari_phenoai.ui.drafts import paint_drafts
 
@@ -25,6 +27,7 @@ __all__ = ["EditWriter"]
 
 _LANE = "writes"
 _SLICE_SECONDS = 0.15
+_log = logging.getLogger(__name__)
 _MAY_PASS = (DiskError, LockedError)
 """Errors after which writing the same thing once more may succeed."""
 
@@ -40,6 +43,7 @@ class _Outcome:
     refused: list[tuple[Edit, Exception]] = field(default_factory=list)
     error: Exception | None = None
     left: int = 0
+    spared: int = 0
 
 
 class EditWriter:
@@ -79,6 +83,8 @@ class EditWriter:
     failed : Exception
         Something could not be written. Where that may pass, as with a full disk, it
         stays in `waiting` and is written before everything that comes later.
+    brought : int
+        So many strokes that a former session could not save are being written now.
     """
 
     saved = Signal(object)
@@ -86,6 +92,7 @@ class EditWriter:
     emptied = Signal(str)
     refused = Signal(object)
     failed = Signal(object)
+    brought = Signal(int)
 
     def __init__(self, project: Project, background: Background, author: str) -> None:
         self.author = author
@@ -95,6 +102,8 @@ class EditWriter:
         self._background = background
         self._backlog: deque[Edit] = deque()
         self._told: str | None = None
+        self._spare = SpareEdits(project.spec.id)
+        self._brought: set[str] = set()
 
     @property
     def stuck(self) -> bool:
@@ -128,10 +137,37 @@ class EditWriter:
         """End a jump where it is."""
         self.turning = 0
 
+    def bring_back(self) -> None:
+        """Write what a former session kept outside of the project, as its disk was full."""
+        self._do(self._spare.edits, self._on_brought)
+
+    def close(self) -> None:
+        """Try once more to write what waits, and keep outside of the project what cannot be."""
+        self.turning = 0
+        if self.waiting:
+            self._do(self._write_or_spare, self._on_closed)
+
     # --- answers, on the main thread
 
     def _do(self, work: Callable[[], object], then: Callable[[Any], object]) -> None:
         self._background.do(_LANE, work, then=then, otherwise=self._on_error)
+
+    def _on_brought(self, edits: list[Edit]) -> None:
+        self._brought = {edit.id for edit in edits}
+        for edit in edits:
+            self.add(edit)
+        if edits:
+            self.brought.emit(len(edits))
+
+    def _on_closed(self, outcome: _Outcome) -> None:
+        error, outcome.error = outcome.error, None
+        self._on_done(outcome)
+        if error is not None and outcome.spared:
+            what = f"{_strokes(outcome.spared)} could not be saved. {_what(error)}"
+            hint = "They are kept in your own folder, and saved when the project is opened again."
+            error = PhenoError(what, hint=hint)
+        if error is not None:
+            self.failed.emit(error)
 
     def _on_steps(self, steps: int) -> None:
         self.turning = abs(steps)
@@ -200,12 +236,29 @@ class EditWriter:
                 break
             except Exception as error:  # noqa: BLE001 - handed to the listener whole
                 outcome.refused.append((edit, error))
+                if edit.id in self._brought:
+                    self._spare.set_aside(edit)
             self._backlog.popleft()
+        return outcome
+
+    def _write_or_spare(self) -> _Outcome:
+        outcome = self._write()
+        try:
+            while self._backlog:
+                path = self._spare.keep(self._backlog[0])
+                _log.warning("A stroke could not be saved; it is kept in %s.", path)
+                self._backlog.popleft()
+                outcome.spared += 1
+        except DiskError as error:
+            _log.exception("%d strokes could be kept nowhere.", len(self._backlog))
+            outcome.error = error
         return outcome
 
     def _apply(self, edit: Edit) -> Edit:
         self._project.labels(edit.tile.image).apply(edit)
         paint_drafts(self._project.path, edit)
+        if edit.id in self._brought:
+            self._spare.drop(edit)
         return edit
 
     def _turn(self, direction: Direction, steps: int) -> _Outcome:
@@ -227,3 +280,11 @@ class EditWriter:
             outcome.turned.append(edit)
             outcome.left -= 1
         return outcome
+
+
+def _strokes(count: int) -> str:
+    return "The last stroke" if count == 1 else f"The last {count} strokes"
+
+
+def _what(error: Exception) -> str:
+    return error.what if isinstance(error, PhenoError) else str(error)

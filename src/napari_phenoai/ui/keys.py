@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from napari_phenoai.ui.layers import TileLayers
 
-__all__ = ["KEYS", "Key", "KeyBinder", "key_of"]
+__all__ = ["KEYS", "TOOL_KEYS", "Key", "KeyBinder", "key_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,28 @@ class Key:
         return self.key.replace("-", "+") if len(self.key) > 1 else self.key
 
 
+TOOL_KEYS: Sequence[Key] = (
+    Key("A", "point", "Outline what is clicked; Shift+click: not this", "Tools"),
+    Key("R", "box", "Outline what is in a box", "Tools"),
+    Key("Shift-A", "everything", "Outline everything in the tile", "Tools"),
+    Key("C", "cut", "Cut what touches", "Tools"),
+    Key("M", "merge", "Merge by a stroke", "Tools"),
+    Key("V", "split", "Split at the necks", "Tools"),
+    Key("Delete", "delete", "Delete an object", "Tools"),
+    Key("W", "wand", "Magic wand", "Tools"),
+    Key("U", "superpixel", "Superpixel brush", "Tools"),
+    Key("L", "livewire", "Livewire along edges", "Tools"),
+    Key("Shift-W", "threshold", "Threshold in a box", "Tools"),
+    Key("N", "holes", "Fill holes", "Tools"),
+    Key("Shift-N", "specks", "Remove specks", "Tools"),
+    Key("J", "grow", "Grow", "Tools"),
+    Key("Shift-J", "shrink", "Shrink", "Tools"),
+    Key("Y", "smooth", "Smooth outlines", "Tools"),
+    Key("Shift-G", "replace", "Replace a class", "Tools"),
+    Key("Shift-D", "copy", "Copy the prediction", "Tools"),
+)
+"""Keys of the tools that napari does not have; each is listed on the page of keys."""
+
 KEYS: Sequence[Key] = (
     Key("Enter", "accept", "Accept, or save the correction", "Decide", everywhere=True),
     Key("Shift-Enter", "accept_whole", "Accept, unpainted pixels too", "Decide", everywhere=True),
@@ -58,8 +80,8 @@ KEYS: Sequence[Key] = (
     Key("E", "eraser", "Eraser", "Paint"),
     Key("G", "fill", "Fill", "Paint"),
     Key("P", "polygon", "Polygon (Enter closes it)", "Paint"),
-    Key("[", "smaller", "Smaller brush", "Paint"),
-    Key("]", "larger", "Larger brush", "Paint"),
+    Key("[", "smaller", "Smaller brush; less of the tool", "Paint"),
+    Key("]", "larger", "Larger brush; more of the tool", "Paint"),
     Key("Z", "undo", "Undo", "Paint"),
     Key("Shift-Z", "redo", "Redo", "Paint"),
     Key("-", "class_before", "Class before", "Paint"),
@@ -68,6 +90,11 @@ KEYS: Sequence[Key] = (
     Key("Q", "paint", "Paint anywhere, or back to the queue", "Paint", everywhere=True),
     Key("PageUp", "plane_before", "Plane before, in a stack", "Paint"),
     Key("PageDown", "plane_after", "Plane after, in a stack", "Paint"),
+    Key("Escape", "drop", "Drop what is under way", "Paint"),
+    Key(",", "new_object", "New object of this class", "Objects"),
+    Key(".", "pick_object", "Take up the object under the mouse", "Objects"),
+    Key("Tab", "next", "Next proposal", "Paint"),
+    *TOOL_KEYS,
     Key("O", "outline", "Outlines or filled", "View"),
     Key("H", "hide", "Hide or show labels", "View", everywhere=True),
     Key("I", "eye", "Hide or show the class", "View"),
@@ -82,8 +109,8 @@ KEYS: Sequence[Key] = (
 _ALSO = {"Control-Z": "undo", "Control-Shift-Z": "redo", "0": "eraser"}
 """More keys for some actions, in the layer to paint in only."""
 
-_UNUSED = ("M",)
-"""Keys of napari that make no sense in the tile: M would paint a class that is not there."""
+_UNUSED: Sequence[str] = ()
+"""Keys of napari that make no sense in the tile."""
 
 
 def key_of(action: str) -> str:

@@ -10,11 +10,12 @@ from napari.layers import Image, Labels
 from napari.layers._multiscale_data import MultiScaleData
 from napari.utils.colormaps import DirectLabelColormap
 
+from napari_phenoai.ui.objects_colours import object_colours
 from napari_phenoai.ui.strokes import forget_strokes, keep_strokes
 from napari_phenoai.ui.theme import ACCENT, class_colours
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import napari
     from numpy.typing import NDArray
@@ -110,7 +111,7 @@ class LayerStack:
             if layer.visible:
                 levels, scale = self._waiting.pop(name)
                 with _at_once(layer):
-                    layer.data = levels
+                    _set_data(layer, levels)
                     _set(layer, "scale", (scale, scale))
 
     def refresh_overlays(self) -> None:
@@ -128,13 +129,13 @@ class LayerStack:
         """Lay `window` on top, to be painted; its undo history is empty."""
         return self._show_top(WINDOW_LAYER, window.painted, window.tile, 15)
 
-    def _show_top(self, name: str, labels: NDArray[np.uint8], tile: Tile, brush_px: int) -> Labels:
+    def _show_top(self, name: str, labels: NDArray[Any], tile: Tile, brush_px: int) -> Labels:
         if self.tile is None or self.tile not in self.viewer.layers:
             self.tile = self._new_top(labels, brush_px)
         layer, scale = self.tile, self.scale
         with _at_once(layer):
             if layer.data is not labels:
-                layer.data = labels
+                _set_data(layer, labels)
             layer.scale = (scale, scale)  # in any case: a hidden layer forgets its extent by it
             _set(layer, "translate", (tile.y * scale, tile.x * scale))
         forget_strokes(layer)
@@ -154,6 +155,7 @@ class LayerStack:
         opacity: float,
         outline: bool,
         hidden: bool,
+        objects: Mapping[int, int] | None = None,
     ) -> None:
         """Draw all label layers in the colours of `scheme`.
 
@@ -169,11 +171,13 @@ class LayerStack:
             Whether the labels are drawn as outlines.
         hidden : bool
             Whether everything over the image is hidden.
+        objects : mapping of int to int, optional
+            The class of each object in the layer to paint in, where it shows objects.
         """
         for layer in (self.tile, self.overlays.get("labels"), self.overlays.get("prediction")):
             if isinstance(layer, Labels):
                 alpha = background_alpha if layer is self.tile else 0.0
-                _colour(layer, scheme, alpha)
+                _colour(layer, scheme, alpha, objects if layer is self.tile else None)
                 outlined = outline or layer is self.overlays.get("prediction")
                 _set(layer, "opacity", opacity)
                 _set(layer, "contour", 2 if outlined else 0)
@@ -229,7 +233,7 @@ class LayerStack:
         self.viewer.add_layer(layer)
         return layer
 
-    def _new_top(self, labels: NDArray[np.uint8], brush_px: int) -> Labels:
+    def _new_top(self, labels: NDArray[Any], brush_px: int) -> Labels:
         layer = Labels(labels, name=TILE_LAYER, visible=False)
         keep_strokes(layer)
         layer.brush_size = brush_px
@@ -241,8 +245,15 @@ class LayerStack:
         return layer
 
 
-def _colour(layer: Labels, scheme: ClassScheme, background_alpha: float) -> None:
+def _colour(
+    layer: Labels,
+    scheme: ClassScheme,
+    background_alpha: float,
+    objects: Mapping[int, int] | None,
+) -> None:
     colours = class_colours(scheme, background_alpha=background_alpha)
+    if objects is not None:
+        colours = object_colours(scheme, objects, background_alpha=background_alpha)
     if layer.metadata.get("colours") != colours:
         layer.metadata["colours"] = colours
         layer.colormap = DirectLabelColormap(color_dict=colours)
@@ -258,6 +269,26 @@ def _at_once(layer: Image | Labels) -> Iterator[None]:
     with blocked():
         yield
     layer.refresh()
+
+
+def _set_data(layer: Image | Labels, data: Any) -> None:
+    """Give `layer` other pixels; labels of the same type keep their program for drawing.
+
+    napari has it compiled anew whenever labels get other pixels, though it depends on
+    their type only.
+    """
+    emitter = layer.events.data
+    same = isinstance(layer, Labels) and layer.data.dtype == data.dtype
+    known = [call for call in emitter.callbacks if same and isinstance(call, tuple)]
+    owners = [call[0]() for call in known if call[1] == "_on_colormap_change"]
+    calls = [owner._on_colormap_change for owner in owners if owner is not None]  # noqa: SLF001
+    for call in calls:
+        emitter.block(call)
+    try:
+        layer.data = data
+    finally:
+        for call in calls:
+            emitter.unblock(call)
 
 
 def _set(layer: Image | Labels, name: str, value: Any) -> None:

@@ -219,8 +219,7 @@ class TileLayers(Looks):
 
     @property
     def _model(self) -> str | None:
-        served = self.session.standing.served
-        return served.id if served else None
+        return self.session.shown_model
 
     # --- putting things on the canvas
 

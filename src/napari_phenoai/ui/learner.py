@@ -17,10 +17,12 @@ from napari_phenoai.loop.child import command
 from napari_phenoai.ui.links import hear_from_thread
 from napari_phenoai.ui.preferences import Place
 from napari_phenoai.ui.quiet import load_quietly
+from napari_phenoai.ui.remote_jobs import FollowJob, RemoteJobs
 from napari_phenoai.ui.standing import Standing, next_family
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from napari_phenoai.core.ports import Predictor
     from napari_phenoai.core.progress import Work
@@ -63,6 +65,10 @@ class Learner:
     ----------
     wish : callable or None
         Makes settings of the family that fits, as the person chose them.
+    server : str
+        Name of the server that trains; empty for this computer.
+    remote : RemoteJobs
+        The trainings on servers.
     """
 
     loaded = Signal(object)
@@ -74,20 +80,25 @@ class Learner:
         self,
         project: Project,
         background: Background,
-        run: Callable[[Job[RoundRecord]], object],
+        run: Callable[[Job[Any]], object],
         author: str,
     ) -> None:
         self.project = project
         self.author = author
         self.place = Place()
         self.wish: Callable[[str], TrainSettings] | None = None
-        self.training: Job[RoundRecord] | None = None
+        self.server = ""
+        self.training: Job[Any] | None = None
         self._auto = project.ledger.get_setting(_AUTO) != "off"
         self._background = background
         self._run = run
         self._closed = False
         self._not_before = 0
         self._teaching = 0
+        self.remote = RemoteJobs(project, background, run)
+        self.remote.begun.connect(self._on_begun)
+        self.remote.ended.connect(self._on_ended)
+        self.remote.resume()
 
     @property
     def auto(self) -> bool:
@@ -114,16 +125,20 @@ class Learner:
         )
 
     def train(self, settings: TrainSettings) -> None:
-        """Start a training, unless one is running.
+        """Start a training here or on the server, unless one is running there.
 
         Raises
         ------
         JobError
             If one is running.
         """
-        if self.training is not None:
+        elsewhere = isinstance(self.training, FollowJob) and not self.server
+        if self.training is not None and not elsewhere:
             hint = "Wait for it, or stop it first."
             raise JobError("A training is running already.", hint=hint)
+        if self.server:
+            self.remote.train(self.server, settings, self.author)
+            return
         work = training_work(self.project, settings, self.author)
         job = Job("Training", work, kind="train")
         self.training = job
@@ -139,7 +154,7 @@ class Learner:
     def suited_family(self, standing: Standing) -> str:
         """Return the family of model that fits the number of reviewed tiles."""
         enough = standing.teaching >= self.project.spec.train_after
-        return "unet" if enough and _has_torch() else "forest"
+        return "unet" if enough and (self.server or _has_torch()) else "forest"
 
     def cancel(self) -> None:
         """Stop the training, if one is running; nothing that exists is lost."""
@@ -157,14 +172,16 @@ class Learner:
         if not idle or standing.teaching < self._not_before:
             return
         after = self.project.spec.train_after
-        network = _has_torch() and self.settings("unet").family == "unet"
+        able = bool(self.server) or _has_torch()
+        network = able and self.settings("unet").family == "unet"
         family = next_family(standing, train_after=after, network=network)
         if family is not None:
             self.train(self.settings(family))
 
     def close(self) -> None:
-        """Stop the training and drop answers that are still under way."""
+        """Stop a training here and drop answers that are under way; those on servers go on."""
         self._closed = True
+        self.remote.close()
         self.cancel()
 
     def _on_loaded(self, predictor: Predictor) -> None:
@@ -176,8 +193,12 @@ class Learner:
             self.failed.emit(error)
             self.loaded.emit(None)
 
-    def _on_ended(self, job: Job[RoundRecord]) -> None:
-        self.training = None
+    def _on_begun(self, job: FollowJob) -> None:
+        self.training = self.training or job
+
+    def _on_ended(self, job: Job[Any]) -> None:
+        if job is self.training:
+            self.training = next(iter(self.remote.jobs), None)
         if job.state is not JobState.DONE:
             self._not_before = self._teaching + self.project.spec.train_after
         if job.state is JobState.DONE and not self._closed:

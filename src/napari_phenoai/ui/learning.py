@@ -34,6 +34,7 @@ from napari_phenoai.ui.listening import listen
 from napari_phenoai.ui.models_list import ModelsList
 from napari_phenoai.ui.palette import PAPER, style_of
 from napari_phenoai.ui.plot_view import render_png
+from napari_phenoai.ui.remote_jobs import server_names
 from napari_phenoai.ui.scrolling import Scrolling
 from napari_phenoai.ui.session_dock import SessionDock
 from napari_phenoai.ui.train_box import TrainBox
@@ -127,6 +128,7 @@ class LearningDock(SessionDock):
         box.auto_changed.connect(self._set_auto)
         box.after_changed.connect(self._set_after)
         box.choice_changed.connect(self._on_choice)
+        box.fold.button.toggled.connect(self._ask_servers)
         self.models.chosen.connect(self._on_chosen)
         self.models.promote_wanted.connect(self._promote)
         self.models.roll_back_wanted.connect(self._roll_back)
@@ -242,7 +244,11 @@ class LearningDock(SessionDock):
 
     def _on_choice(self) -> None:
         if self.session.learner is not None:
-            self.session.learner.wish = self.train_box.choice.settings
+            choice = self.train_box.choice
+            self.session.learner.wish, self.session.learner.server = choice.settings, choice.server
+
+    def _ask_servers(self) -> None:
+        self.ask(server_names, then=self.train_box.set_servers)
 
     def _set_auto(self, auto: bool) -> None:
         if self.session.learner is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_phenoai.ui.layer_stack import LayerStack
+from napari_phenoai.ui.objects_now import objects_now
 
 if TYPE_CHECKING:
     import napari
@@ -94,5 +95,6 @@ class Looks:
                 opacity=self.opacity,
                 outline=self.outline,
                 hidden=self.hidden,
+                objects=objects_now(self.session),
             )
         self.view_changed.emit()

@@ -58,6 +58,9 @@ class Opened:
         self.learner.loaded.connect(self._on_loaded)
         self.painting.mode_changed.connect(self._on_mode)
         self.painting.painted.connect(self.reviewing.take_in)
+        self.painting.writer.brought.connect(self._on_brought)
+        self.painting.writer.bring_back()
+        hurry_threads(hurry=True)
 
     def introduce(self, author: str, place: Place) -> None:
         """Say who works, and where models run."""
@@ -78,10 +81,14 @@ class Opened:
         self.reviewing.close()
         self.filling.close()
         self.learner.close()
+        hurry_threads(hurry=False)
 
     def _on_mode(self) -> None:
         self.reviewing.pause(paused=self.painting.active)
-        hurry_threads(hurry=self.painting.active)
+
+    def _on_brought(self, count: int) -> None:
+        strokes = "A stroke" if count == 1 else f"{count} strokes"
+        self.painting.tell(f"{strokes} of last time could not be saved then; written now.")
 
     def _on_loaded(self, predictor: Predictor | None) -> None:
         self.reviewing.reload(predictor)

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from psygnal import Signal
 
 from napari_phenoai.core.window import reaches_border
 from napari_phenoai.ui.edit_writer import EditWriter
+from napari_phenoai.ui.objects_held import held_objects
 from napari_phenoai.ui.window_pixels import WindowPixels, common_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_phenoai.core.edits import Edit
     from napari_phenoai.core.geometry import Tile
     from napari_phenoai.io.project import Project
     from napari_phenoai.ui.background import Background
+    from napari_phenoai.ui.objects_held import HeldObjects
 
 __all__ = ["Painting"]
 
@@ -168,7 +169,7 @@ class Painting:
         """Read `tile` anew where it lies in the window, as others may have changed it."""
         if self.window is not None and self.window.tile.intersects(tile):
             part = common_part(self.window.tile, tile)
-            read = partial(self.project.labels(part.image).read, part)
+            read = partial(self.project.labels(part.image).values, part)
             then = partial(self._renew, part)
             self._background.do(_LANE, read, then=then, otherwise=self._on_failed)
 
@@ -218,19 +219,19 @@ class Painting:
             self.writer.jump(number)
 
     def close(self) -> None:
-        """End, and try once more to write what could not be written."""
+        """End, and try once more to write what could not be written, or keep it elsewhere."""
         self.end()
-        self.writer.stop()
-        self.writer.retry()
+        self.writer.close()
 
     # --- inside
 
     def _let_go(self) -> None:
         self.window = self._asked = self._held = None
 
-    def _on_read(self, window: Tile, pixels: NDArray[np.uint8]) -> None:
+    def _on_read(self, window: Tile, read: tuple[NDArray[Any], HeldObjects | None]) -> None:
         if window == self._asked:
-            self._held = WindowPixels(window, pixels, self.writer.waiting)
+            pixels, objects = read
+            self._held = WindowPixels(window, pixels, self.writer.waiting, objects)
             if not self.under_way():
                 self.flush()
 
@@ -250,7 +251,7 @@ class Painting:
         self.window = held
         self.window_changed.emit()
 
-    def _renew(self, part: Tile, values: NDArray[np.uint8]) -> None:
+    def _renew(self, part: Tile, values: NDArray[Any]) -> None:
         window = self.window
         if window is not None and window.renew(part, values, self.writer.waiting):
             self.pixels_changed.emit()
@@ -284,7 +285,10 @@ class Painting:
         self.failed.emit(error)
 
 
-def _read(project: Project, window: Tile) -> NDArray[np.uint8]:
+def _read(project: Project, window: Tile) -> tuple[NDArray[Any], HeldObjects | None]:
     labels = project.labels(window.image)
     labels.lock()
-    return labels.read(window)
+    pixels = labels.values(window)
+    if not project.spec.has_objects:
+        return pixels, None
+    return pixels, held_objects(project, window.image, pixels)

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import getpass
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 
-__all__ = ["PLUGIN", "Place", "Preferences", "preferences", "remember_reader"]
+__all__ = [
+    "PLUGIN",
+    "Place",
+    "Preferences",
+    "preferences",
+    "remember_checkpoint",
+    "remember_reader",
+]
 
 PLUGIN = "napari-phenoai"
 """Name of the distribution, and of the plugin."""
@@ -38,6 +46,8 @@ class Preferences:
         ``auto``, ``cpu`` or ``cuda``.
     engine : str
         ``auto``, ``openvino`` or ``torch``: what predicts with networks on a CPU.
+    checkpoint : str
+        Path of the network that outlines what is clicked; empty for none.
     """
 
     author: str = ""
@@ -46,6 +56,7 @@ class Preferences:
     heldout_share: float = 0.2
     device: str = "auto"
     engine: str = "auto"
+    checkpoint: str = ""
 
     @property
     def place(self) -> Place:
@@ -73,7 +84,16 @@ def preferences() -> Preferences:
         heldout_share=work.heldout_share,
         device=work.device,
         engine=work.engine,
+        checkpoint=work.checkpoint,
     )
+
+
+def remember_checkpoint(path: str) -> None:
+    """Keep which network outlines; not where napari does not know this plugin."""
+    from napari.settings import get_plugin_settings
+
+    with suppress(KeyError):
+        get_plugin_settings(PLUGIN).work.checkpoint = path
 
 
 def remember_reader() -> None:

@@ -45,10 +45,11 @@ def take_memory_back() -> None:
 
 
 def hurry_threads(*, hurry: bool) -> None:
-    """Let a thread that writes strokes come to its turn sooner, or as usual again.
+    """Let threads come to their turn sooner, or as usual again.
 
-    After each of its ten or so calls to the disk it waits for its turn while the window
-    is drawn, up to 5 ms each time by default.
+    While the window is drawn it waits for its turn many times, and a thread that writes
+    strokes or decisions after each of its ten or so calls to the disk: up to 5 ms each
+    time by default.
     """
     sys.setswitchinterval(_SHORT_SECONDS if hurry else _USUAL_SECONDS)
 

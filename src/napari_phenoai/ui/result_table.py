@@ -37,15 +37,15 @@ _UNIT_MM2 = {"m²": 1e6, "cm²": 1e2, "mm²": 1.0, "µm²": 1e-6}
 Row = Mapping[str, str]
 
 
-def count_results(project: Project) -> Work[list[dict[str, str]]]:
+def count_results(project: Project, model: str | None = None) -> Work[list[dict[str, str]]]:
     """Return the rows of the traits table, background included, as text.
 
-    People's labels count where there are any, else what the model that serves
-    predicted; pixels that have neither are told in ``unlabelled_px``.
+    People's labels count where there are any, else what `model` predicted, by default
+    the one that serves; pixels that have neither are told in ``unlabelled_px``.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "traits.csv"
-        yield from export_traits(project, path, allow_partial=True)
+        yield from export_traits(project, path, model=model, allow_partial=True)
         with path.open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 

@@ -15,14 +15,18 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_phenoai.errors import InputError
 from napari_phenoai.io.export import export_masks, export_traits
 from napari_phenoai.jobs.job import Job, JobState
-from napari_phenoai.loop.predict import predict_project
+from napari_phenoai.ui.docks import show_dock
 from napari_phenoai.ui.jobs_strip import JobsStrip
 from napari_phenoai.ui.listening import listen, while_alive
 from napari_phenoai.ui.models_list import model_name
 from napari_phenoai.ui.result_table import ResultTree, count_results
 from napari_phenoai.ui.scrolling import Scrolling
+from napari_phenoai.ui.server_where import WhereBox
+from napari_phenoai.ui.server_work import work_on_servers
+from napari_phenoai.ui.servers import ServersDock
 from napari_phenoai.ui.session_dock import SessionDock
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 
     from napari_phenoai.core.progress import Work
     from napari_phenoai.io.export.planes import Source
+    from napari_phenoai.ui.server_work import Ended
 
 __all__ = ["ResultsDock"]
 
@@ -60,6 +65,7 @@ class ResultsDock(SessionDock):
         self.state.setWordWrap(True)
         self.predict_button = QPushButton("Predict all images")
         self.predict_button.setToolTip("What is predicted already is not done again")
+        self.where = WhereBox(self.session)
         self.count_button = QPushButton("Count")
         self.count_button.setToolTip("Count area, cover and objects anew")
         self.jobs = JobsStrip(self.session)
@@ -73,24 +79,38 @@ class ResultsDock(SessionDock):
         self._on_project()
 
     def predict_all(self) -> None:
-        """Predict all images with the model that serves, as a job; goes on where it stopped."""
+        """Predict all images where that is wished, as a job; goes on where it stopped."""
         project = self.session.project
         if project is None or self._predicting is not None:
             return
+        if self.where.server is not None:
+            self._predict_there(self.where.server)
+            return
         place = self.session.place
-        work = predict_project(project, device=place.device, engine=place.engine)
+        try:
+            work = self.where.work(project, device=place.device, engine=place.engine)
+        except InputError as error:
+            self.session.complain(error)
+            return
+        self.session.show_model(None)
         job = Job("Predicting all images", work, kind="predict")
         self._predicting = job
         job.ended.connect(while_alive(self, self._on_predicted), thread="main")
         self.session.run(job)
         self._update()
 
+    def _predict_there(self, server: str) -> None:
+        """Let the Servers dock start it: there a person says what is not clear yet."""
+        dock = show_dock(self.viewer, "Servers")
+        if isinstance(dock, ServersDock):
+            dock.predict_all(server)
+
     def count(self) -> None:
         """Count area, cover and objects of each class and image, as a job."""
         project = self.session.project
         if project is None or self._counting is not None or not project.images():
             return
-        job = Job("Counting", count_results(project), kind="count")
+        job = Job("Counting", count_results(project, self.session.shown_model), kind="count")
         self._counting = job
         job.ended.connect(while_alive(self, self._on_counted), thread="main")
         self.session.run(job)
@@ -102,7 +122,12 @@ class ResultsDock(SessionDock):
         if project is not None:
             kind = str(self.format_box.currentData())
             work = export_masks(
-                project, folder, format=kind, source=self._source, allow_partial=True
+                project,
+                folder,
+                model=self.session.shown_model,
+                format=kind,
+                source=self._source,
+                allow_partial=True,
             )
             self._export(f"Exporting masks to {folder.name}", work)
 
@@ -110,7 +135,13 @@ class ResultsDock(SessionDock):
         """Export the table to a CSV file, as a job."""
         project = self.session.project
         if project is not None:
-            work = export_traits(project, path, source=self._source, allow_partial=True)
+            work = export_traits(
+                project,
+                path,
+                model=self.session.shown_model,
+                source=self._source,
+                allow_partial=True,
+            )
             self._export(f"Exporting {path.name}", work)
 
     @property
@@ -137,6 +168,7 @@ class ResultsDock(SessionDock):
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(6)
         layout.addWidget(self.state)
+        layout.addWidget(self.where)
         layout.addLayout(_row(self.predict_button, self.count_button))
         layout.addWidget(self.jobs)
         layout.addWidget(self.tree, stretch=1)
@@ -151,6 +183,8 @@ class ResultsDock(SessionDock):
     def _connect(self) -> None:
         listen(self, self.session.project_changed, self._on_project)
         listen(self, self.session.standing_changed, self._update)
+        listen(self, work_on_servers(self.session).ended, self._on_server_ended)
+        self.where.changed.connect(self._update)
         self.predict_button.clicked.connect(self.predict_all)
         self.count_button.clicked.connect(self.count)
         self.masks_button.clicked.connect(self.ask_masks)
@@ -170,11 +204,17 @@ class ResultsDock(SessionDock):
             button.setEnabled(here)
         served = standing.served
         idle = self._predicting is None
-        self.predict_button.setEnabled(here and served is not None and idle)
+        able = served is not None or self.where.server is not None
+        self.predict_button.setEnabled(here and able and idle)
         self.predict_button.setText("Predict all images" if idle else "Predicting ...")
         self.count_button.setEnabled(here and self._counting is None)
         if not here:
             self.state.setText(_NO_PROJECT)
+        elif self.session.shown_model != (served.id if served is not None else None):
+            self.state.setText(
+                f"People's labels, and where there are none what <b>{self.session.shown_model}</b> "
+                "predicted"
+            )
         elif served is None:
             self.state.setText(_NO_MODEL)
         else:
@@ -191,6 +231,10 @@ class ResultsDock(SessionDock):
         if job.state is JobState.CANCELLED:
             self.predict_button.setText("Go on predicting")
         self.session.models_changed.emit()
+        self.count()
+
+    def _on_server_ended(self, _: Ended) -> None:
+        self._update()
         self.count()
 
     def _on_counted(self, job: Job[list[dict[str, str]]]) -> None:

@@ -35,12 +35,14 @@ def save_decision(
         decision.item.where,
         decision.verdict,
         labels=decision.labels,
+        objects=decision.objects,
         proposal=decision.proposal,
         known=decision.known,
         seconds=seconds,
         author=author,
         note=note,
         item=decision.item,
+        prompts=decision.prompts,
     )
     drop_draft(project.path, decision.item.where)
     return review

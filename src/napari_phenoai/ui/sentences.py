@@ -136,4 +136,4 @@ def _first_tiles(desk: Desk, names: list[str]) -> str:
 
 
 def _as_proposed(desk: Desk) -> bool:
-    return bool((desk.labels == desk.proposal.labels).all())
+    return bool((desk.labels == desk.proposal.values).all())

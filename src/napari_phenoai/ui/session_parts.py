@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_phenoai.ui.opened import Opened
     from napari_phenoai.ui.painting import Painting
     from napari_phenoai.ui.reviewing import Reviewing
+    from napari_phenoai.ui.standing import Standing
 
 __all__ = ["SessionParts"]
 
@@ -28,10 +29,15 @@ class SessionParts(SessionSignals):
     ----------
     opened : Opened or None
         Holds the parts together.
+    standing : Standing
+        What is known of the project.
     """
+
+    standing: Standing
 
     def __init__(self) -> None:
         self.opened: Opened | None = None
+        self._looked_at: tuple[Project, str] | None = None
 
     @property
     def project(self) -> Project | None:
@@ -86,6 +92,20 @@ class SessionParts(SessionSignals):
     def desk(self) -> Desk | None:
         """The content of the current tile; None until it has been read."""
         return self.reviewing.desk if self.reviewing else None
+
+    @property
+    def shown_model(self) -> str | None:
+        """The model whose predictions are seen: the one that was chosen, or that serves."""
+        if self._looked_at is not None and self._looked_at[0] is self.project:
+            return self._looked_at[1]
+        served = self.standing.served
+        return served.id if served else None
+
+    def show_model(self, model: str | None) -> None:
+        """Show the predictions of `model` over the images; None for the one that serves."""
+        project = self.project
+        self._looked_at = (project, model) if project is not None and model else None
+        self.standing_changed.emit()
 
     @property
     def paint_only(self) -> bool:

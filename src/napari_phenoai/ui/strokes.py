@@ -19,16 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from napari.layers import Labels
+    from numpy.typing import NDArray
 
 __all__ = [
     "Strokes",
     "can_redo",
     "can_undo",
+    "drop_stroke",
     "forget_strokes",
     "guard",
     "keep_strokes",
+    "paint_over",
     "painting_now",
     "polygon_of",
+    "stop_picking",
 ]
 
 Box = tuple[slice, slice]
@@ -45,6 +49,48 @@ def polygon_of(layer: Labels) -> Any:
 def painting_now(layer: Labels) -> bool:
     """Tell whether a stroke or a polygon has begun in `layer` and not ended."""
     return bool(layer._block_history or polygon_of(layer).points)  # noqa: SLF001 - see above
+
+
+def drop_stroke(layer: Labels) -> bool:
+    """Drop the polygon or the stroke under way in `layer`; return whether there was one."""
+    brush = layer._overlays.get("brush_stroke")  # noqa: SLF001 - see above
+    if brush is not None and getattr(brush, "active", False):
+        brush.abort(layer)
+        return True
+    polygon = polygon_of(layer)
+    under_way = bool(polygon.points)
+    polygon.points = []
+    return under_way
+
+
+def stop_picking(layer: Labels) -> None:
+    """Let a click in the mode ``pick`` do nothing by itself; another tool has the mouse."""
+    pick = layer._drag_modes.get(layer._mode)  # noqa: SLF001 - see above
+    if str(layer.mode) == "pick" and pick in layer.mouse_drag_callbacks:
+        layer.mouse_drag_callbacks.remove(pick)
+
+
+def paint_over(layer: Labels, box: Box, values: NDArray[Any], tool: str) -> None:
+    """Give the pixels of a box other values, as one stroke that can be undone.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        Plain, with a numpy array.
+    box : tuple of slice
+        Rows and columns.
+    values : ndarray, shape (rows, columns)
+        As the pixels are to be.
+    tool : str
+        What changes them.
+    """
+    y, x = np.nonzero(np.asarray(layer.data)[box] != values)
+    layer.metadata["tool"] = tool
+    try:
+        with layer.block_history():
+            layer.data_setitem((y + box[0].start, x + box[1].start), values[y, x])
+    finally:
+        del layer.metadata["tool"]
 
 
 def can_undo(layer: Labels) -> bool:
@@ -138,7 +184,8 @@ class Strokes:
 
     def _on_paint(self, event: Any) -> None:
         box = _box_of(event.value, np.shape(self.layer.data))
-        stroke = box, _TOOLS.get(str(self.layer.mode), "edit")
+        tool = self.layer.metadata.get("tool") or _TOOLS.get(str(self.layer.mode), "edit")
+        stroke = box, tool
         if self.layer._staged_history:  # noqa: SLF001 - see above: its pixels are changed
             self._tell_late()
             self._on_end(*stroke)

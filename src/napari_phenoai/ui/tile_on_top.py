@@ -69,5 +69,7 @@ class TileOnTop:
         if data is not desk.labels and data.shape == desk.labels.shape:
             desk.labels[...] = data
         if self._seen is None or not np.array_equal(self._seen, desk.labels):
+            if self._seen is not None and desk.objects is not None:
+                desk.objects.follow(self._seen, desk.labels)
             self._seen = desk.labels.copy()
             self._session.mark_edited()

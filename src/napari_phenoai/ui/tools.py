@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_info
 from psygnal import Signal
 
-from napari_phenoai.ui.strokes import can_redo, can_undo
+from napari_phenoai.ui.strokes import can_redo, can_undo, stop_picking
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.layers import Labels
 
     from napari_phenoai.ui.class_marks import ClassMarks
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["TOOLS", "Tools"]
 
 TOOLS = ("brush", "eraser", "fill", "polygon", "pan")
-"""Names of the tools, in the order of their buttons."""
+"""Names of the tools that napari has; `Tools.add` brings more."""
 
 _MODES = {"brush": "paint", "fill": "fill", "polygon": "polygon", "pan": "pan_zoom"}
+_OURS = "pick"
+"""napari's mode while another tool is in the hand: a cross, and Space still moves the image."""
+
 _SMALLEST, _LARGEST = 1, 500
 
 
@@ -40,11 +45,13 @@ class Tools:
     Attributes
     ----------
     tool : str
-        One of `TOOLS`.
+        One of `TOOLS`, or a tool that was added.
     class_id : int
         The class that is painted.
     size_px : int
         Diameter of brush and eraser.
+    value_of : callable
+        Returns the value that paints a class: itself, or that of an object.
     """
 
     changed = Signal()
@@ -53,11 +60,14 @@ class Tools:
         self.tool = "brush"
         self.class_id = 0
         self.size_px = 15
+        self.value_of: Callable[[int], int] = int
         self._layers = layers
         self._session = session
         self._marks = marks
         self._layer: Labels | None = None
         self._applying = False
+        self._more: set[str] = set()
+        self._last = ""
         self._links = [
             (layers.tile_shown, self._on_tile),
             (session.project_changed, self._on_project),
@@ -66,9 +76,24 @@ class Tools:
             signal.connect(slot)
         self._on_project()
 
+    def add(self, tool: str) -> None:
+        """Know one tool more, which does not paint by itself: a `Mode` has its mouse."""
+        self._more.add(tool)
+
+    @property
+    def resumes(self) -> bool:
+        """Whether the image is only moved, with Space, and an added tool comes back."""
+        return self.tool == "pan" and bool(self._last)
+
+    @property
+    def value(self) -> int:
+        """What is painted: the chosen class, or the object that stands for it in the layer."""
+        return self.class_id if self._layer is None else int(self._layer.selected_label)
+
     def choose(self, tool: str) -> None:
         """Take up a tool."""
         self.tool = tool
+        self._last = tool if tool in self._more else ""
         self._apply()
 
     def choose_class(self, class_id: int) -> None:
@@ -76,7 +101,7 @@ class Tools:
         self.class_id = class_id
         self._marks.show(class_id)
         if self.tool in ("eraser", "pan"):
-            self.tool = "brush"
+            self.tool, self._last = "brush", ""
         self._apply()
 
     def choose_nth_class(self, number: int) -> None:
@@ -161,10 +186,13 @@ class Tools:
         if not layer.visible:
             return  # napari takes the tool away from a hidden layer, and gives it back
         mode = str(layer.mode)
-        if mode == "erase":
+        if mode == _OURS and self._last:
+            self.tool = self._last
+        elif mode == "erase":
             self.tool = "eraser"
         elif not (self.tool == "eraser" and mode == "paint"):
             self.tool = next((name for name, value in _MODES.items() if value == mode), "pan")
+            self._last = self._last if self.tool == "pan" else ""
         if layer.selected_label in self._session.project.scheme.ids and self.tool != "eraser":
             self.class_id = int(layer.selected_label)
         self.size_px = int(layer.brush_size)
@@ -188,13 +216,15 @@ class Tools:
 
     def _set(self, layer: Labels, background: int) -> None:
         erasing = self.tool == "eraser"
-        mode = _MODES.get(self.tool, "paint")
+        mode = _OURS if self.tool in self._more else _MODES.get(self.tool, "paint")
         if erasing and self.erases_to_unknown:
             mode = "erase"
-        wanted = background if erasing and mode == "paint" else self.class_id
+        wanted = background if erasing and mode == "paint" else self.value_of(self.class_id)
         if layer.selected_label != wanted:
             layer.selected_label = wanted
         if str(layer.mode) != mode:
             layer.mode = mode
+        if mode == _OURS:
+            stop_picking(layer)
         if layer.brush_size != self.size_px:
             layer.brush_size = self.size_px

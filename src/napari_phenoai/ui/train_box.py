@@ -41,17 +41,23 @@ _DEVICES = (
 )
 
 
+_SERVER = "server:"
+_SENDS = "The images and masks of all reviewed tiles are sent there."
+
+
 @dataclass(frozen=True)
 class TrainChoice:
     """What a person chose for the next trainings.
 
-    ``family`` may be `FITTING`; ``minutes`` is None for as long as it takes.
+    ``family`` may be `FITTING`; ``minutes`` is None for as long as it takes; ``server`` is
+    empty for this computer.
     """
 
     family: str = FITTING
     encoder: str = "resnet18"
     minutes: float | None = None
     device: str = "auto"
+    server: str = ""
 
     def settings(self, fitting: str) -> TrainSettings:
         """Return the settings, with the family `fitting` where the choice was left open."""
@@ -130,11 +136,14 @@ class TrainBox(QWidget):
     def choice(self) -> TrainChoice:
         """What is chosen."""
         minutes = self.minutes_box.value()
+        place = str(self.device_box.currentData())
+        away = place.startswith(_SERVER)
         return TrainChoice(
             family=str(self.family_box.currentData()),
             encoder=self.encoder_box.currentText(),
             minutes=float(minutes) if minutes else None,
-            device=str(self.device_box.currentData()),
+            device="auto" if away else place,
+            server=place.removeprefix(_SERVER) if away else "",
         )
 
     def set_running(self, *, running: bool) -> None:
@@ -154,6 +163,21 @@ class TrainBox(QWidget):
     def set_device(self, device: str) -> None:
         """Choose where to train: ``auto``, ``cpu`` or ``cuda``."""
         self.device_box.setCurrentIndex(max(0, self.device_box.findData(device)))
+
+    def set_servers(self, names: tuple[str, ...]) -> None:
+        """Offer servers to train on, besides this computer."""
+        box = self.device_box
+        chosen = box.currentData()
+        box.blockSignals(True)
+        while box.count() > len(_DEVICES):
+            box.removeItem(box.count() - 1)
+        for name in names:
+            box.addItem(f"server {name}", f"{_SERVER}{name}")
+        box.setCurrentIndex(max(0, box.findData(chosen)))
+        box.blockSignals(False)
+        if box.currentData() != chosen:
+            self._on_place()
+            self.choice_changed.emit()
 
     def _compose(self) -> None:
         auto = QHBoxLayout()
@@ -198,11 +222,15 @@ class TrainBox(QWidget):
         self.minutes_box.setToolTip("Longest time that a training may take")
         for name, words in _DEVICES:
             self.device_box.addItem(words, name)
+        self.device_box.currentIndexChanged.connect(self._on_place)
         for box in (self.family_box, self.encoder_box, self.device_box):
             box.setMinimumContentsLength(12)
             policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             box.setSizeAdjustPolicy(policy)
         self._on_family()
+
+    def _on_place(self) -> None:
+        self.where.setText(_SENDS if self.choice.server else _computer())
 
     def _on_family(self) -> None:
         network = self.family_box.currentData() != "forest"

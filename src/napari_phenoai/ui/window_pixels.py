@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_phenoai.core.edits import edit_between
+from napari_phenoai.core.edits import Edit, edit_between
 from napari_phenoai.core.geometry import Tile
 from napari_phenoai.core.locking import protected
 from napari_phenoai.core.window import changed_box
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_phenoai.core.edits import Edit
+    from napari_phenoai.ui.objects_held import HeldObjects
 
 __all__ = ["WindowPixels", "common_part"]
 
@@ -28,19 +29,28 @@ class WindowPixels:
     ----------
     tile : Tile
         Where the window lies.
-    pixels : ndarray of uint8, shape (height, width)
+    pixels : ndarray of uint8 or uint32, shape (height, width)
         As they were read from the disk; kept, and painted in place.
     waiting : iterable of Edit
         What was painted since then, oldest first: it is laid over them.
+    objects : HeldObjects, optional
+        The objects in it, where labels are objects.
 
     Attributes
     ----------
-    painted : ndarray of uint8, shape (height, width)
+    painted : ndarray of uint8 or uint32, shape (height, width)
         What a layer shows and paints.
     """
 
-    def __init__(self, tile: Tile, pixels: NDArray[np.uint8], waiting: Iterable[Edit] = ()) -> None:
+    def __init__(
+        self,
+        tile: Tile,
+        pixels: NDArray[Any],
+        waiting: Iterable[Edit] = (),
+        objects: HeldObjects | None = None,
+    ) -> None:
         self.tile = tile
+        self.objects = objects
         self.painted = pixels
         for edit in waiting:
             self._lay(edit, pixels)
@@ -61,10 +71,25 @@ class WindowPixels:
         if box is None:
             return None
         before, after = self._known[box], self.painted[box]
+        if self.objects is not None:
+            self.objects.follow(before, after)
         edit = edit_between(self._part(box), before, after, tool=tool, author=author)
+        if edit is not None and self.objects is not None:
+            edit = replace(edit, objects=self.objects.named_in(edit.after[edit.changed]))
         if edit is not None:
             self._lay(edit, self._known)
         return edit
+
+    def named(self, number: int, before: int, after: int, author: str) -> Edit | None:
+        """Return an edit that gives an object another class; None where it has no pixel here."""
+        rows, columns = np.nonzero(self.painted == number)
+        if not len(rows):
+            return None
+        box = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
+        values = self.painted[box].copy()
+        return Edit(
+            self._part(box), values, values, "class", author, objects={number: (before, after)}
+        )
 
     def restore(self, box: tuple[slice, slice] | None, locked: Collection[int]) -> bool:
         """Take back what was painted since the last time over pixels that are locked.
@@ -98,12 +123,14 @@ class WindowPixels:
         """
         if not self.tile.intersects(edit.tile):
             return False
+        if self.objects is not None:
+            self.objects.hear(edit)
         part = common_part(self.tile, edit.tile)
         values = self._known[self._box(part)].copy()
         edit.apply(values, y=part.y, x=part.x)
         return self.renew(part, values, waiting)
 
-    def renew(self, part: Tile, values: NDArray[np.uint8], waiting: Iterable[Edit] = ()) -> bool:
+    def renew(self, part: Tile, values: NDArray[Any], waiting: Iterable[Edit] = ()) -> bool:
         """Take over `values` of a part of the window; return whether pixels are others now.
 
         Pixels of `waiting` edits and of a stroke under way stay as they are painted.
@@ -127,7 +154,7 @@ class WindowPixels:
         rows, columns = _clipped(box[0], self.tile.height), _clipped(box[1], self.tile.width)
         return None if rows.start == rows.stop or columns.start == columns.stop else (rows, columns)
 
-    def _lay(self, edit: Edit, pixels: NDArray[np.uint8]) -> None:
+    def _lay(self, edit: Edit, pixels: NDArray[Any]) -> None:
         if self.tile.intersects(edit.tile):
             edit.apply(pixels, y=self.tile.y, x=self.tile.x)
 

@@ -284,4 +284,6 @@ def _swatch(colour: str, number: int) -> QToolButton:
 def _percent(share: float) -> str:
     if 0 < share < 0.001:
         return "<0.1 %"
+    if share >= 0.9995:  # as wide as "99.9 %", which the label has room for
+        return "100 %"
     return f"{share:.1%}".replace("%", " %")

@@ -50,7 +50,7 @@ class KeySheet(QFrame):
         box.addWidget(title)
         grid = QGridLayout()
         grid.setHorizontalSpacing(10)
-        grid.setVerticalSpacing(4)
+        grid.setVerticalSpacing(3)
         box.addLayout(grid)
         rows = [(key.printed, key.text, key.group) for key in KEYS]
         _fill(grid, [*rows, _NUMBERS, *_MOUSE])
@@ -86,8 +86,8 @@ class KeySheet(QFrame):
 
 def _fill(grid: QGridLayout, rows: list[tuple[str, str, str]]) -> None:
     groups = list(dict.fromkeys(group for _, _, group in rows))
-    places = {group: 0 if group in ("Decide", "Learn", "Help") else 3 for group in groups}
-    places |= {group: 6 for group in groups if group == "View"}
+    places = {group: 0 if group in ("Decide", "View", "Learn", "Help") else 3 for group in groups}
+    places |= {group: 6 for group in groups if group in ("Tools", "Objects")}
     used: dict[int, int] = {}
     for group in groups:
         column = places[group]

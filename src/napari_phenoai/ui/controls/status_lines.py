@@ -37,7 +37,13 @@ class StatusLines(QWidget):
         box.addWidget(self.next_step)
 
     def show_counts(self, done: int, left: int, text: str) -> None:
-        """Show how many tiles of the queue are done and left, and say it in `text`."""
+        """Show how many tiles of the queue are done and left, and say it in `text`.
+
+        A progress bar draws itself, and the whole window with it, in the very moment in
+        which it gets a value, unless it is kept from that.
+        """
         self.counts.set_whole(text)
+        self.progress.setUpdatesEnabled(False)
         self.progress.setRange(0, max(1, done + left))
         self.progress.setValue(done)
+        self.progress.setUpdatesEnabled(True)

@@ -1,34 +1,47 @@
-"""The tools: which one is in the hand, and how wide it is."""
+"""The tools: which one is in the hand, and its options."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qtpy.QtCore import Qt
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QButtonGroup, QGridLayout, QLabel, QSlider, QWidget
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
-from napari_phenoai.ui.controls.key_button import KeyButton
-from napari_phenoai.ui.keys import key_of
+from napari_phenoai.ui.controls.tool_buttons import TOOL_BUTTONS, SmallKeyButton
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_phenoai.ui.controls.key_button import KeyButton
+    from napari_phenoai.ui.controls.tool_buttons import ToolButton
 
 __all__ = ["ToolRow"]
 
-_CHECKED = "KeyButton:checked { background-color: #0072b2; }"
-_TIPS = {
-    "brush": "Paint the chosen class",
-    "eraser": "Paint background; in a tile without prediction, make pixels unlabelled again",
-    "fill": "Fill a patch of one class with the chosen class",
-    "polygon": "Click the corners of an area; Enter or a double click closes it",
-}
+_COLUMNS = 3
+_UNSIZED = ("fill", "polygon")
 
 
 class ToolRow(QWidget):
-    """Buttons for brush, eraser, fill and polygon, and the size of the brush.
+    """Buttons for all tools, and below them the options of the one in the hand.
+
+    Rarer tools are folded away until they are asked for or one of them is chosen.
 
     Signals
     -------
     chosen : str
         Name of the tool.
     sized : int
-        Diameter in pixels.
+        Width of the brush in pixels.
     """
 
     chosen = QtSignal(str)
@@ -36,29 +49,55 @@ class ToolRow(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(4)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(4)
         self.buttons: dict[str, KeyButton] = {}
         self._group = QButtonGroup(self)
-        for column, (tool, tip) in enumerate(_TIPS.items()):
-            button = KeyButton(tool.capitalize(), key_of(tool), upright=True)
-            button.setCheckable(True)
-            button.setToolTip(f"{tip} ({key_of(tool)})")
-            button.setStyleSheet(_CHECKED)
-            button.clicked.connect(lambda _=False, tool=tool: self.chosen.emit(tool))
+        box.addWidget(self._grid([item for item in TOOL_BUTTONS if not item.more]))
+        self.fold = QToolButton()
+        self.fold.setAutoRaise(True)
+        self.fold.setCheckable(True)
+        self.fold.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.fold.setToolTip("Tidy up, replace, copy, threshold")
+        self.fold.toggled.connect(self._unfold)
+        box.addWidget(self.fold)
+        self._more = self._grid([item for item in TOOL_BUTTONS if item.more])
+        box.addWidget(self._more)
+        self._unfold(False)
+        box.addWidget(self._sizes())
+        self._options = QVBoxLayout()
+        self._options.setContentsMargins(0, 0, 0, 0)
+        box.addLayout(self._options)
+        self._shown: QWidget | None = None
+
+    def _grid(self, items: Sequence[ToolButton]) -> QWidget:
+        widget = QWidget()
+        grid = QGridLayout(widget)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(3)
+        for place, item in enumerate(items):
+            button = SmallKeyButton(item)
+            button.clicked.connect(lambda _=False, tool=item.tool: self.chosen.emit(tool))
             self._group.addButton(button)
-            grid.addWidget(button, 0, column)
-            grid.setColumnStretch(column, 1)
-            self.buttons[tool] = button
+            grid.addWidget(button, place // _COLUMNS, place % _COLUMNS)
+            grid.setColumnStretch(place % _COLUMNS, 1)
+            self.buttons[item.tool] = button
+        return widget
+
+    def _sizes(self) -> QWidget:
+        self._size = QWidget()
+        line = QHBoxLayout(self._size)
+        line.setContentsMargins(0, 0, 0, 0)
         self._size_label = QLabel()
         self.size_slider = QSlider(Qt.Orientation.Horizontal)
         self.size_slider.setRange(1, 100)
         self.size_slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.size_slider.setToolTip("Width of brush and eraser; keys [ and ]")
         self.size_slider.valueChanged.connect(self.sized.emit)
-        grid.addWidget(self._size_label, 1, 0, 1, 2)
-        grid.addWidget(self.size_slider, 1, 2, 1, 2)
+        line.addWidget(self._size_label, 1)
+        line.addWidget(self.size_slider, 1)
+        return self._size
 
     def set_largest(self, size_px: int) -> None:
         """Let the slider choose sizes up to `size_px`."""
@@ -66,13 +105,43 @@ class ToolRow(QWidget):
         self.size_slider.setMaximum(size_px)
         self.size_slider.blockSignals(blocked)
 
-    def show_state(self, tool: str, size_px: int) -> None:
-        """Show which tool is in the hand and how wide it is."""
+    def show_options(self, options: QWidget | None) -> None:
+        """Show the options of the tool in the hand; None where it has none."""
+        if options is self._shown:
+            return
+        if self._shown is not None:
+            self._shown.hide()
+        self._shown = options
+        if options is not None:
+            if self._options.indexOf(options) < 0:
+                self._options.addWidget(options)
+            options.show()
+
+    def show_state(self, tool: str, size_px: int, *, sized: bool = True) -> None:
+        """Show which tool is in the hand and how wide it is.
+
+        Parameters
+        ----------
+        tool : str
+            Its name.
+        size_px : int
+            Width of the brush.
+        sized : bool
+            Whether that width matters for it.
+        """
         self._group.setExclusive(False)
         for name, button in self.buttons.items():
             button.setChecked(name == tool)
         self._group.setExclusive(True)
+        chosen = self.buttons.get(tool)
+        if chosen is not None and chosen.parentWidget() is self._more:
+            self.fold.setChecked(True)
+        self._size.setVisible(sized and tool not in _UNSIZED)
         self._size_label.setText(f"Brush {size_px} px  [ ]")
         blocked = self.size_slider.blockSignals(True)
         self.size_slider.setValue(size_px)
         self.size_slider.blockSignals(blocked)
+
+    def _unfold(self, unfolded: bool) -> None:
+        self.fold.setText("▾ Fewer tools" if unfolded else "▸ More tools")
+        self._more.setVisible(unfolded)

@@ -1,0 +1,1 @@
+"""Tools of the Workbench that napari does not have: their mouse, preview and undo step."""

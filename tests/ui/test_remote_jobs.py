@@ -1,0 +1,196 @@
+"""Trainings on a real server of ours, from the window: begun, left, killed, stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_phenoai.core.endpoints import Endpoint
+from napari_phenoai.core.ports import TrainSettings
+from napari_phenoai.io.endpoints import EndpointBook
+from napari_phenoai.io.project import Project
+from napari_phenoai.io.trainings import TrainingStore
+from napari_phenoai.ui.learning import LearningDock
+from napari_phenoai.ui.remote_jobs import FollowJob, server_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import napari
+    from pytestqt.qtbot import QtBot
+
+    from napari_phenoai.ui.session import Session
+
+Opened = tuple["napari.Viewer", "Session"]
+
+MODULE = {"phenoai": "napari_phenoai.server.api"}
+WAIT_MS = 240_000
+SMALL = {"decoder": (32, 16, 16, 8, 8), "epochs": 4000, "patience": 100_000}
+SLOW = TrainSettings(
+    family="unet", pretrained=False, steps=100_000, batch=2, crop_px=32, extra=SMALL
+)
+
+PERSON = """
+import sys, time
+from psygnal import emit_queued
+from napari_phenoai.core.ports import TrainSettings
+from napari_phenoai.ui.session import Session
+
+session = Session()
+assert session.open_project(sys.argv[1])
+session.learner.set_auto(False)
+session.learner.server = "lab"
+session.train(TrainSettings(family="forest", extra={"trees": 400}))
+while True:
+    emit_queued()
+    time.sleep(0.02)
+"""
+
+
+@pytest.fixture
+def lab(tmp_path: Path, starting: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A server of ours that takes data, on the person's list as ``lab``."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    place = tmp_path / "server"
+    place.mkdir()
+    variables = {"PHENOAI_UPLOADS": "1", "PHENOAI_DEVICE": "cpu", "PHENOAI_NICE": "0"}
+    line = ("--model-name", "phenoai", "--workers", "2")
+    server = starting(place, *line, models=MODULE, variables=variables)
+    EndpointBook().change(lambda listed: listed.with_endpoint(Endpoint(name="lab", url=server.url)))
+    yield server
+    server.end()
+
+
+def posts(lab: Any) -> int:
+    folder = lab.log.parent / "home" / "jobs"
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+def dock_of(opened: Opened, qtbot: QtBot) -> LearningDock:
+    viewer, _ = opened
+    viewer.window._qt_window.resize(1366, 768)
+    viewer.window._qt_window.show()
+    _, dock = viewer.window.add_plugin_dock_widget("napari-phenoai", "Learning")
+    assert isinstance(dock, LearningDock)
+    return dock
+
+
+def opened_project(session: Session, qtbot: QtBot, path: Path) -> None:
+    session.open_project(path)
+    assert session.learner is not None
+    session.learner.set_auto(False)
+    qtbot.waitUntil(lambda: session.standing.served is not None, timeout=20_000)
+
+
+def running(session: Session, store: TrainingStore) -> bool:
+    found = store.all()
+    return bool(session.jobs) and bool(found) and found[-1].state == "running"
+
+
+def test_train_now_works_on_a_server(
+    session: Opened, qtbot: QtBot, worked_project: Path, lab: Any
+) -> None:
+    dock = dock_of(session, qtbot)
+    opened_project(session[1], qtbot, worked_project)
+    box = dock.train_box
+    box.fold.button.setChecked(True)
+    qtbot.waitUntil(lambda: box.device_box.findData("server:lab") > 0, timeout=20_000)
+    assert "here" in box.where.text()
+    box.device_box.setCurrentIndex(box.device_box.findData("server:lab"))
+    box.family_box.setCurrentIndex(box.family_box.findData("forest"))
+    assert "sent there" in box.where.text()
+    before = dock.models.table.rowCount()
+    qtbot.mouseClick(box.train_button, Qt.MouseButton.LeftButton)  # type: ignore[no-untyped-call]
+    (row,) = dock.jobs.rows.values()
+    assert "Training on lab" in row.title.text()
+    assert not box.stop_button.isHidden()
+    qtbot.waitUntil(lambda: dock.models.table.rowCount() > before, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not dock.jobs.rows, timeout=20_000)
+    (training,) = TrainingStore(worked_project).all()
+    assert (training.state, posts(lab)) == ("done", 1)
+    assert session[1].project is not None
+    record = session[1].project.rounds.all()[-1]
+    assert (record.id, record.model) == (training.round, training.model)
+    # Servers that were taken off the list are not offered any more.
+    EndpointBook().change(lambda listed: listed.without("lab"))
+    box.fold.button.setChecked(False)
+    qtbot.waitUntil(lambda: box.device_box.findData("server:lab") < 0, timeout=20_000)
+    assert box.choice.server == ""
+    assert session[1].learner is not None
+    assert session[1].learner.server == ""
+
+
+def test_a_project_that_is_closed_leaves_its_training_at_work(
+    session: Opened, qtbot: QtBot, worked_project: Path, lab: Any
+) -> None:
+    dock = dock_of(session, qtbot)
+    found, store = session[1], TrainingStore(worked_project)
+    opened_project(found, qtbot, worked_project)
+    assert found.learner is not None
+    found.learner.server = "lab"
+    found.train(SLOW)
+    qtbot.waitUntil(lambda: running(found, store), timeout=WAIT_MS)
+    found.close_project()
+    qtbot.waitUntil(lambda: not found.jobs and not found.background.busy, timeout=60_000)
+    assert store.all()[0].state == "running", "closing stops nothing"
+    # Opened again it is followed without a word, and its curves come.
+    found.open_project(worked_project)
+    qtbot.waitUntil(lambda: bool(found.jobs), timeout=20_000)
+    (job,) = found.jobs
+    assert isinstance(job, FollowJob)
+    assert found.training is job
+    qtbot.waitUntil(lambda: bool(dock._live), timeout=WAIT_MS)
+    assert found.learner is not None
+    found.learner.set_auto(False)
+    # The stop button stops it over there.
+    (row,) = dock.jobs.rows.values()
+    qtbot.mouseClick(row.stop_button, Qt.MouseButton.LeftButton)  # type: ignore[no-untyped-call]
+    qtbot.waitUntil(lambda: not found.jobs, timeout=WAIT_MS)
+    assert (store.all()[0].state, posts(lab)) == ("cancelled", 1)
+    assert found.training is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals as on Linux and macOS")
+def test_a_killed_program_finds_its_training_again(
+    session: Opened, qtbot: QtBot, worked_project: Path, lab: Any
+) -> None:
+    store = TrainingStore(worked_project)
+    process = subprocess.Popen([sys.executable, "-c", PERSON, str(worked_project)])
+    until = time.monotonic() + WAIT_MS / 1000
+    while not (store.all() and store.all()[0].uuid):
+        assert time.monotonic() < until
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (left,) = store.all()
+    assert left.open
+    dock = dock_of(session, qtbot)
+    found = session[1]
+    found.open_project(worked_project)
+    assert found.learner is not None
+    found.learner.set_auto(False)
+    qtbot.waitUntil(lambda: store.all()[0].state == "done", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: dock.models.table.rowCount() == 2, timeout=20_000)
+    assert posts(lab) == 1
+    with Project.open(worked_project) as project:
+        assert project.models.verify(store.all()[0].model).family == "forest"
+
+
+def test_servers_that_cannot_be_listed_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert server_names() == ()
+    book = EndpointBook()
+    book.path.parent.mkdir(parents=True)
+    book.path.write_text("{")
+    assert server_names() == ()
