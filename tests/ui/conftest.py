@@ -118,7 +118,7 @@ class Hands:
         native: QWidget = self.viewer.window._qt_viewer.canvas.native
         return native
 
-    def wait(self, condition: Callable[[], object], seconds: float = 20) -> None:
+    def wait(self, condition: Callable[[], object], seconds: float = 60) -> None:
         """Let the window live until `condition` holds."""
         self.qtbot.waitUntil(lambda: bool(condition()), timeout=round(seconds * 1000))
 

@@ -273,10 +273,8 @@ class Project:
         with self._mutex:
             if image_id not in self._labels:
                 path = self.path / "labels" / f"{image_id}.ome.zarr"
-                image, spec = self.image(image_id), self.spec
-                store = LabelStore(
-                    path, image, spec.scheme, lambda: self.journal, objects=spec.has_objects
-                )
+                image, scheme, ids = self.image(image_id), self._file.scheme, self.spec.has_objects
+                store = LabelStore(path, image, scheme, lambda: self.journal, objects=ids)
                 self._labels[image_id] = store
                 store.recover()
             return self._labels[image_id]
