@@ -40,7 +40,7 @@ TOKEN = "ey" + "JhbGciOi.payload-of-ann.signature-of-ann"
 class Kept(keyring.backend.KeyringBackend):
     """A keyring in memory that takes no more than Windows does."""
 
-    priority = 1
+    priority = -1  # never found by itself, only taken by name or by hand
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

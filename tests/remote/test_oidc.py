@@ -259,11 +259,14 @@ def nothing_is_shown(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 class Ring(keyring.backend.KeyringBackend):
     """A keyring in a file, so that several programs share it; only a test may have that."""
 
-    priority = 1
+    priority = -1  # never found by itself, only taken by name or by hand
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.file = Path(os.environ["PHENOAI_TEST_RING"])
+
+    @property
+    def file(self) -> Path:
+        return Path(os.environ["PHENOAI_TEST_RING"])
 
     def read(self) -> dict[str, str]:
         with suppress(FileNotFoundError):

@@ -197,10 +197,11 @@ def cluster(storage: str) -> Iterator[Cluster]:
 @pytest.fixture(autouse=True)
 def nothing_is_shown(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Neither a token nor a signature comes into any record of a logger that we use."""
-    for name in ("napari_phenoai", "urllib3"):
+    ours = ("napari_phenoai", "urllib3")
+    for name in ours:
         caplog.set_level(logging.DEBUG, logger=name)
     yield
-    shown = [one.getMessage() for one in caplog.records]
+    shown = [one.getMessage() for one in caplog.records if one.name.startswith(ours)]
     assert any("GET" in text for text in shown) or not shown
     assert all(TOKEN not in text for text in shown)
     assert all("Signature=[hidden]" in text for text in shown if "X-Amz-Signature" in text)

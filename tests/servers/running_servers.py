@@ -261,7 +261,7 @@ def raw() -> Iterator[Callable[[Callable[[socket.socket, Raw], object]], Raw]]:
 class KeptSecrets(keyring.backend.KeyringBackend):
     """A keyring in memory."""
 
-    priority = 1
+    priority = -1  # never found by itself, only taken by name or by hand
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

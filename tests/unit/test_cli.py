@@ -204,3 +204,29 @@ def test_what_the_queue_command_chose_is_what_the_window_shows(tmp_path: Path) -
         assert [item.tile for item in project.ledger.queue()] == [item["tile"] for item in chosen]
         finish(refresh_queue(project, count=5, seed=4))
         assert [item.tile for item in project.ledger.queue()] == [item["tile"] for item in chosen]
+
+
+def test_a_stop_that_python_lost_is_heard_at_the_next_step() -> None:
+    code = (
+        "import os, signal, sys, weakref\n"
+        "from napari_phenoai.cli.output import reporting\n"
+        "from napari_phenoai.cli.stopping import obey_signals\n"
+        "from napari_phenoai.core.progress import Progress\n"
+        "class Thing: pass\n"
+        "def work():\n"
+        "    thing = Thing()\n"
+        "    dying = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGINT))\n"
+        "    del thing  # the exception that is raised here gets lost\n"
+        "    print('went on', file=sys.stderr)\n"
+        "    yield Progress(1, 2, 'half')\n"
+        "    print('not stopped', file=sys.stderr)\n"
+        "obey_signals()\n"
+        "with reporting(as_json=True) as out:\n"
+        "    out.run(work(), 'Working')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "went on" in done.stderr
+    assert "not stopped" not in done.stderr
+    assert json.loads(done.stdout)["error"]["what"] == "Stopped."

@@ -112,7 +112,7 @@ def trap_maker() -> Iterator[Callable[[], Trap]]:
 class Ring(keyring.backend.KeyringBackend):
     """A keyring that has the token of the person under any name."""
 
-    priority = 1
+    priority = -1  # never found by itself, only taken by name or by hand
 
     def get_password(self, service: str, username: str) -> str | None:
         return f"1:{TOKEN}" if username.endswith("#0") else None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from napari_phenoai.cli.stopping import stop_if_asked
 from napari_phenoai.core.progress import finish
 from napari_phenoai.errors import PhenoError
 
@@ -66,6 +67,7 @@ class Reporter:
             task = bar.add_task(title, total=1.0)
 
             def show(progress: Progress) -> None:
+                stop_if_asked()
                 message = f"{title}: {progress.message}" if progress.message else title
                 bar.update(task, completed=progress.fraction or 0.0, description=message)
 
@@ -75,6 +77,7 @@ class Reporter:
         shown = [time.monotonic()]
 
         def show(progress: Progress) -> None:
+            stop_if_asked()
             if time.monotonic() - shown[0] < _LINE_SECONDS:
                 return
             shown[0] = time.monotonic()
