@@ -29,13 +29,6 @@ def test_a_first_model_serves_and_says_how_good_it_is() -> None:
     assert "only background" in empty.reason
 
 
-def test_a_first_model_that_finds_nothing_does_not_serve() -> None:
-    decision = compare(tiles(1, 2), None)
-    assert not decision.serve
-    assert "finds nothing yet: Dice 0.03 on 2 tiles" in decision.reason
-    assert compare(tiles(4, 4), None).serve
-
-
 def test_a_better_model_serves_and_a_worse_one_does_not() -> None:
     better = compare(tiles(80, 85, 90), tiles(70, 75, 80))
     assert better.serve

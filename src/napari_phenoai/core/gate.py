@@ -19,9 +19,8 @@ The rule, on the same held-out tiles for both models:
    held-out masks that came wrong in the same round cannot carry a wrong model through:
    with them the loss on old ground is several tenths.
 
-A first model serves unless it finds next to nothing (Dice below 0.05 on the held-out
-tiles): its proposals would be more work than none. Without a measure, a first model
-serves, and a later one may only replace a served model that was never measured either.
+A first model serves in any case; without a measure, a later one may only replace a
+served model that was never measured either.
 """
 
 from __future__ import annotations
@@ -53,9 +52,6 @@ _OLD_LOSS_AT_ONCE = 0.05
 _OLD_LOSS_FEW = 0.15
 _WIDTH = 2 * 1.96
 """Standard errors in a 95 % interval."""
-
-_NOTHING = 0.05
-"""A first model with less Dice than this one is no help."""
 
 _ENOUGH = 5
 """Tiles from which the interval of a difference means something."""
@@ -117,7 +113,7 @@ def compare(
         With a reason in words that a person can act on.
     """
     if served is None:
-        return _first(candidate)
+        return GateDecision(serve=True, reason=_first(candidate))
     difference = _difference(candidate, served, seed)
     if difference is None:
         return _unmeasured(len(candidate), measured_before=measured_before)
@@ -185,20 +181,13 @@ def _paired(pooled: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(np.where(number > 0, total / number, np.nan))
 
 
-def _first(candidate: NDArray[np.int64]) -> GateDecision:
+def _first(candidate: NDArray[np.int64]) -> str:
     if not len(candidate):
-        reason = "First model; not measured yet, as no held-out tile has been decided."
-        return GateDecision(serve=True, reason=reason)
+        return "First model; not measured yet, as no held-out tile has been decided."
     values = _paired(np.stack([candidate.sum(axis=0)] * 2)[np.newaxis].astype(np.float64))
-    dice = float(values[0, 0])
-    if np.isnan(dice):
-        reason = "First model; not measured yet, as the held-out tiles show only background."
-        return GateDecision(serve=True, reason=reason)
-    measured = f"Dice {dice:.2f} on {_tiles(len(candidate))} held out"
-    if dice < _NOTHING:
-        reason = f"The first model finds nothing yet: {measured}. Correct some more tiles."
-        return GateDecision(serve=False, reason=reason)
-    return GateDecision(serve=True, reason=f"First model: {measured}.")
+    if np.isnan(values).any():
+        return "First model; not measured yet, as the held-out tiles show only background."
+    return f"First model: Dice {values[0, 0]:.2f} on {_tiles(len(candidate))} held out."
 
 
 def _unmeasured(tiles: int, *, measured_before: bool) -> GateDecision:
