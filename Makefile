@@ -18,7 +18,7 @@ demo: $(VENV)/.installed
 	@tools/with-display $(BIN)/phenoai demo $(OUT) --rounds $(ROUNDS) $(if $(DATA),--data "$(DATA)")
 
 test: $(VENV)/.developer
-	@PHENOAI_VIRTUAL=1 tools/with-display $(BIN)/python -m pytest $(ARGS)
+	@PHENOAI_VIRTUAL=1 tools/run-tests $(BIN)/python $(ARGS)
 
 lint: $(VENV)/.developer
 	$(BIN)/ruff format --check .
