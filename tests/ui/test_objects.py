@@ -101,7 +101,7 @@ def test_strokes_make_one_object_until_a_new_one_is_begun(
     (review,) = project.reviews.all()
     assert review.known == "painted"
     assert sorted((review.objects or {}).values()) == [2, 2, 3]
-    np.testing.assert_array_equal(project.labels(tile.image).values(tile), labels)
+    hands.wait(lambda: np.array_equal(project.labels(tile.image).values(tile), labels))
     classes = project.reviews.mask(review)
     assert (classes[10, 20], classes[30, 20], classes[50, 20], classes[60, 20]) == (2, 2, 3, 1)
 
