@@ -19,6 +19,7 @@ from napari_phenoai.core import editing
 from napari_phenoai.core.editing import Canvas, Mark, Tool, Wire, use
 from napari_phenoai.core.geometry import Tile
 from napari_phenoai.core.instances import Objects, survey
+from napari_phenoai.core.object_table import ObjectTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,6 +93,7 @@ def tools(scene: Scene) -> dict[str, tuple[Tool, Canvas]]:
     y, x = scene.middle
     across = ((y - 60, x - 3), (y + 2, x), (y + 60, x + 4))
     patches = editing.Patches(10)
+    table = ObjectTable(dict.fromkeys(np.unique(scene.ids).tolist(), 2))
     return {
         "wand, one object": (editing.Wand(y, x, 3, 30), classes),
         "wand, the whole background": (editing.Wand(*_ground(scene), 3, 30), classes),
@@ -120,6 +122,8 @@ def tools(scene: Scene) -> dict[str, tuple[Tool, Canvas]]:
         "split, one object": (editing.Split((y, x)), objects),
         "merge": (editing.Merge(((y, x), (y + 200, x + 10))), objects),
         "renumber, whole window": (editing.Renumber(), objects),
+        "part all, slider moved": (editing.PartAll(table, 0.7), objects),
+        "pieces, whole window": (editing.Pieces(), objects),
     }
 
 

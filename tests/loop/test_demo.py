@@ -12,6 +12,8 @@ from napari_phenoai.core.progress import Progress, finish
 from napari_phenoai.errors import InputError
 from napari_phenoai.io.project import Project
 from napari_phenoai.loop.demo import DemoResult, run_demo
+from napari_phenoai.loop.outcome import Plan
+from napari_phenoai.ml.recipe import recipe_for
 from napari_phenoai.testing.project import write_scenes
 
 
@@ -77,3 +79,13 @@ def test_data_without_the_two_folders_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data" / "images").mkdir(parents=True)
     with pytest.raises(InputError, match=r"no folder .*masks.*Put the images"):
         finish(run_demo(tmp_path / "out", data=tmp_path / "data"))
+
+
+def test_a_network_of_the_demonstration_learns_something_on_any_machine() -> None:
+    busy = Plan(rounds=2, steps_per_round=(90, 180), minutes_per_round=(1, 2), hurry=False)
+    assert busy.settings(2).extra == {"least_steps": 60}
+    assert recipe_for(busy.settings(2), 6, 128).least_steps == 60
+    kept_to = Plan(rounds=1, steps_per_round=(90,), minutes_per_round=(1,))
+    assert recipe_for(kept_to.settings(1), 6, 128).least_steps == 0
+    forest = Plan(rounds=1, steps_per_round=(90,), model="forest", hurry=False)
+    assert not forest.settings(1).extra

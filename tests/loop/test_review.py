@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -197,3 +201,79 @@ def test_pauses_do_not_count_as_work() -> None:
     exact.touch(0)
     exact.touch(20)
     assert exact.seconds == 20
+
+
+_DIES = """
+import os, signal, sys
+import numpy as np
+from napari_phenoai.core.geometry import Tile
+from napari_phenoai.io.decisions import DecisionsUnderWay
+from napari_phenoai.io.labels import LabelStore
+from napari_phenoai.io.ledger import Ledger
+from napari_phenoai.io.project import Project
+from napari_phenoai.io.reviews import ReviewLog
+from napari_phenoai.loop.review import decide
+
+path, key, moment, verdict = sys.argv[1:]
+owner, name = {
+    "review": (ReviewLog, "add"),
+    "labels": (LabelStore, "write"),
+    "queue": (Ledger, "mark"),
+    "end": (DecisionsUnderWay, "end"),
+}[moment]
+setattr(owner, name, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+tile = Tile.from_key(key)
+decide(Project.open(path), tile, verdict, labels=np.full(tile.shape, 2, np.uint8), author="ann")
+"""
+
+
+def killed(field: Any, tile: Tile, moment: str, verdict: str = "corrected") -> None:
+    """Decide `tile` in a process that is killed before this part of the decision."""
+    command = [sys.executable, "-c", _DIES, str(field.project.path), tile.key, moment, verdict]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is of POSIX")
+@pytest.mark.parametrize("moment", ["review", "labels", "queue", "end"])
+def test_a_decision_that_is_killed_is_whole_or_not_there(field: Any, moment: str) -> None:
+    tile = tile_of(field)
+    field.project.ledger.set_queue("", [QueueItem(tile=tile.key, position=0)])
+    field.project.close()
+    killed(field, tile, moment)
+    there = moment != "review"
+    with Project.open(field.project.path) as project:
+        labels = project.labels(tile.image).read(tile)
+        np.testing.assert_array_equal(labels, plane(2 if there else 0))
+        assert project.ledger.queue()[0].state == ("corrected" if there else "waiting")
+        assert len(project.reviews.all()) == there
+        assert not project.ledger.decisions.of(tile.image)
+        assert project.journal.count() == there
+        with Project.open(field.project.path) as other:
+            other.labels(tile.image).lock()  # what was completed holds no lock
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is of POSIX")
+def test_what_was_painted_on_a_rejected_tile_outlives_a_kill(field: Any) -> None:
+    tile = tile_of(field)
+    field.project.close()
+    killed(field, tile, "review", "rejected")
+    with Project.open(field.project.path) as project:
+        np.testing.assert_array_equal(project.labels(tile.image).read(tile), plane(2))
+        assert not project.reviews.all()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is of POSIX")
+def test_a_decision_cut_off_gives_way_to_a_later_one(field: Any) -> None:
+    tile = tile_of(field)
+    field.project.close()
+    killed(field, tile, "labels")
+    database = field.project.ledger
+    (lost,) = database.decisions.of(tile.image)
+    database.decisions.end(lost)
+    again = decide(field.project, tile, "corrected", labels=plane(1))
+    field.project.ledger.decisions.begin(again.but(id=lost))
+    field.project.close()
+    with Project.open(field.project.path) as project:
+        np.testing.assert_array_equal(project.labels(tile.image).read(tile), plane(1))
+        assert not project.ledger.decisions.of(tile.image)

@@ -97,6 +97,11 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-6])
 
 
+def damaged_training(root: Path) -> None:
+    (root / "trainings").mkdir()
+    (root / "trainings" / "one.json").write_text('{"id": "one"')
+
+
 BREAKS: dict[str, Callable[[Path], object]] = {
     "any more": lambda root: (root.parent / "a.png").unlink(),
     "images/a.json": lambda root: cut(root / "images" / "a.json"),
@@ -111,6 +116,7 @@ BREAKS: dict[str, Callable[[Path], object]] = {
     "reviews of the snapshot": lambda root: only(root, "reviews/2*/*.json").unlink(),
     "belongs to no image": lambda root: (root / "images" / "b.ome.zarr").mkdir(),
     "belong to no image": lambda root: (root / "labels" / "b.ome.zarr").mkdir(),
+    "training on a server": damaged_training,
     "no project": lambda root: (root / "project.json").unlink(),
     "ledger.sqlite": lambda root: (root / "ledger.sqlite").write_bytes(b"junk" * 500),
 }

@@ -34,6 +34,7 @@ from napari_phenoai.core.progress import finish
 from napari_phenoai.core.remote_training import RemoteTraining
 from napari_phenoai.errors import ImageError
 from napari_phenoai.io.endpoints import EndpointBook
+from napari_phenoai.io.own_trainings import OwnTrainings
 from napari_phenoai.io.project import Project
 from napari_phenoai.io.trainings import TrainingStore
 from napari_phenoai.loop.queueing import refresh_queue
@@ -297,6 +298,34 @@ def test_what_a_ledger_and_cards_say_of_servers_is_not_believed(home: Home) -> N
     run("train", home.project, "--resume")
     assert home.evil.heard == []
     assert home.before() == before
+
+
+def test_trainings_of_a_stranger_make_nobody_ask_a_server(home: Home) -> None:
+    mine = RemoteTraining(
+        id="of-ann-0001", server="lab", module="m", way="unheard-of", state="running",
+        uuid="0" * 32, snapshot="x",
+    )  # fmt: skip
+    with Project.open(home.project) as project:
+        store = TrainingStore(project.path)
+        for state in ("submitting", "running", "fetching"):
+            store.save(mine.but(id=f"stranger-{state}", state=state))
+        OwnTrainings().add(mine.but(server="another"))
+        store.save(mine)  # an id that ann does know, on a server that she did not choose
+    before = home.before()
+    said = run("train", home.project, "--resume")
+    assert said.count("was not begun here") == 4
+    run("jobs", home.project)
+    run("jobs", home.project, "--watch")
+    run("doctor", home.project, "--no-servers")
+    assert home.lab.heard == []
+    assert home.before() == before
+    # What she has begun, or says yes to, is asked for.
+    OwnTrainings().add(mine)
+    assert run("train", home.project, "--resume").count("was not begun here") == 3
+    heard = len(home.lab.heard)
+    assert heard >= 1
+    run("train", home.project, "--resume", "--others")
+    assert len(home.lab.heard) > heard
 
 
 def test_a_server_of_the_stranger_gets_no_token_even_when_a_person_adds_it(home: Home) -> None:

@@ -107,7 +107,7 @@ def test_it_is_kept_the_safe_way(ledger: Ledger, tmp_path: Path) -> None:
         assert db.execute("PRAGMA foreign_keys").fetchone() == (1,)
         tables = db.execute("SELECT name, strict FROM pragma_table_list WHERE type = 'table'")
         strict = {name: strict for name, strict in tables if not name.startswith("sqlite_")}
-    edits = {"edits", "edit_parts", "stale_chunks", "object_ids"}
+    edits = {"edits", "edit_parts", "stale_chunks", "object_ids", "decisions_under_way"}
     assert set(strict) == {"records", "queues", "queue_items", "jobs", "settings"} | edits
     assert set(strict.values()) == {1}
 

@@ -15,6 +15,7 @@ from scipy import ndimage
 from napari_phenoai.core import editing
 from napari_phenoai.core.editing import Canvas, Mark, Tool, settled, use
 from napari_phenoai.core.geometry import Tile
+from napari_phenoai.core.object_table import ObjectTable
 from napari_phenoai.errors import InputError, LabelError
 from napari_phenoai.testing.strategies import tiles
 
@@ -140,13 +141,20 @@ TOOLS: dict[str, st.SearchStrategy[Tool]] = {
     ),
     "merge": st.builds(editing.Merge, strokes, width_px=widths, bridge=st.booleans()),
     "renumber": st.just(editing.Renumber()),
+    "part": st.builds(
+        editing.PartAll,
+        st.just(ObjectTable({number: 2 + number % 2 for number in range(1, 9)})),
+        neck=st.floats(0, 1),
+    ),
+    "pieces": st.builds(editing.Pieces, at=places),
 }
+FOR_OBJECTS = {"renumber", "part", "pieces"}
 every_tool = pytest.mark.parametrize("name", sorted(TOOLS))
 PAINTERS = {"wand", "threshold", "brush", "outline", "superpixel", "mask", "prediction", "merge"}
 
 
 def drawn(name: str, data: st.DataObject) -> tuple[Canvas, Tool]:
-    canvas = data.draw(canvases(objects=True if name == "renumber" else None))
+    canvas = data.draw(canvases(objects=True if name in FOR_OBJECTS else None))
     return canvas, data.draw(TOOLS[name])
 
 
@@ -253,7 +261,7 @@ def test_a_window_grows_until_the_result_is_that_of_the_plane(
         assert np.array_equal(one.after, other.after)
 
 
-@pytest.mark.parametrize("name", ["cut", "split", "renumber", "merge"])
+@pytest.mark.parametrize("name", ["cut", "split", "renumber", "merge", "pieces"])
 @settings(max_examples=50)
 @given(st.data())
 def test_ids_stay_unique(name: str, data: st.DataObject) -> None:
@@ -261,7 +269,7 @@ def test_ids_stay_unique(name: str, data: st.DataObject) -> None:
     tool = data.draw(TOOLS[name])
     before, after = canvas.labels, use(tool, canvas).applied(canvas)
     new = set(np.unique(after).tolist()) - set(np.unique(before).tolist())
-    if name in {"cut", "split"}:
+    if name in {"cut", "split", "pieces"}:
         assert all(value >= 100 for value in new)
         assert np.array_equal(canvas.front(before), canvas.front(after))
     for value in new if name != "merge" else ():

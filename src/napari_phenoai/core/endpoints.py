@@ -103,7 +103,8 @@ class EndpointList(Record):
             if item.name == name:
                 return item
         known = ", ".join(item.name for item in self.endpoints)
-        hint = f"There are: {known}." if known else "Add one with: phenoai endpoints add URL."
+        add = "Add one: in the Servers dock, or phenoai endpoints add URL."
+        hint = f"There are: {known}." if known else add
         raise InputError(f"There is no server called {name!r}.", hint=hint)
 
     def credential(self, name: str) -> Credential | None:

@@ -73,6 +73,8 @@ class RemoteTraining(Record):
         The model that it starts from; empty for base weights.
     settings : dict
         What the person chose, as `TrainSettings`.
+    wishes : dict
+        What the person filled into the module's own form; no secrets.
     values : dict
         What was sent with the request.
     others : tuple of str
@@ -97,6 +99,8 @@ class RemoteTraining(Record):
         Held-out Dice as the server measured it.
     what, hint : str
         Why it did not end well, and what to do now.
+    fields : dict
+        What the server said of single values, by their names in the form.
     """
 
     format: Literal[1] = 1
@@ -110,6 +114,7 @@ class RemoteTraining(Record):
     snapshot: str
     base: str = ""
     settings: dict[str, object] = Field(default_factory=dict)
+    wishes: dict[str, object] = Field(default_factory=dict)
     values: dict[str, object] = Field(default_factory=dict)
     others: tuple[str, ...] = ()
     output: object = None
@@ -123,6 +128,7 @@ class RemoteTraining(Record):
     there: float | None = None
     what: str = ""
     hint: str = ""
+    fields: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     started: datetime = Field(default_factory=now)
     ended: datetime | None = None
 

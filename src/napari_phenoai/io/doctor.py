@@ -17,6 +17,7 @@ from napari_phenoai.io.findings import Finding
 from napari_phenoai.io.models import CARD
 from napari_phenoai.io.object_checks import object_findings
 from napari_phenoai.io.project import Project
+from napari_phenoai.io.trainings import TrainingStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +53,7 @@ def check_project(path: str | Path) -> list[Finding]:
     with project:
         checks = (_disk, _ledger, _left_out, _images, _reviews, _labels, _models, _rounds)
         findings = [finding for check in checks for finding in check(project)]
-        findings += [*_snapshots(project), *_leftovers(project)]
+        findings += [*_snapshots(project), *_trainings(project), *_leftovers(project)]
     return sorted(findings, key=lambda finding: finding.level)
 
 
@@ -221,6 +222,12 @@ def _snapshots(project: Project) -> Iterator[Finding]:
             text = f"{len(lost)} reviews of the snapshot {path} are missing, such as {lost[0]}."
             hint = "Copy them from a backup; without them, that training cannot be repeated."
             yield Finding("warning", text, hint, path)
+
+
+def _trainings(project: Project) -> Iterator[Finding]:
+    hint = "Delete it; look at the trainings of that server before you start another one."
+    for path, error in TrainingStore(project.path).damaged():
+        yield Finding("warning", f"{error.what} That training is not followed.", hint, path)
 
 
 def _leftovers(project: Project) -> Iterator[Finding]:

@@ -13,10 +13,12 @@ from napari_phenoai.io.chunk_parts import CHUNK_PX
 from napari_phenoai.io.journal_entry import NEXT, PLACE, TOP, JournalEntry, entries_where, tile_at
 from napari_phenoai.io.object_ids import ObjectIds, packed_objects, unpacked_objects
 from napari_phenoai.io.packing import packed, unpacked
+from napari_phenoai.io.pruning import KEPT_EDITS, prune_edits
 from napari_phenoai.io.stale import StaleChunks
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
 
     from napari_phenoai.core.geometry import Tile
     from napari_phenoai.io.database import Database
@@ -29,7 +31,8 @@ class Journal:
 
     An edit is recorded as an intent before the label image is changed, and settled
     after that is on the disk; what is left as an intent by a crash is done again.
-    Undo and redo are edits too, which revert an earlier one.
+    Undo and redo are edits too, which revert an earlier one. The newest
+    2,000 edits can be undone; older ones are dropped in the background.
 
     Parameters
     ----------
@@ -91,6 +94,23 @@ class Journal:
         """Note that the label image on the disk has the edit."""
         with self._database.transaction(durable=False) as db:
             db.execute("UPDATE edits SET settled = 1 WHERE number = ?", (number,))
+
+    def prune(self, stop: Callable[[], bool], *, keep: int = KEPT_EDITS) -> int:
+        """Drop the oldest edits where there are many more than `keep`; see `prune_edits`.
+
+        Parameters
+        ----------
+        stop : callable
+            Asked now and then whether to leave the rest for later.
+        keep : int
+            How many edits can be undone afterwards.
+
+        Returns
+        -------
+        int
+            How many were dropped.
+        """
+        return prune_edits(self._database, keep, stop)
 
     # ---------------------------------------------------------------- reading
 
@@ -179,7 +199,7 @@ class Journal:
     def steps_to(self, number: int) -> int:
         """Return how many redos, or undos if negative, make `number` the last one done.
 
-        0 stands for the state before the first edit.
+        0 stands for the state before the first edit that the journal still has.
 
         Raises
         ------

@@ -72,6 +72,11 @@ class LabelReader:
         return self._pyramid.levels
 
     @property
+    def value_levels(self) -> list[Level]:
+        """Lazy arrays like `levels` of what `values` returns: ids where labels are objects."""
+        return self._pyramid.levels
+
+    @property
     def table(self) -> ObjectTable | None:
         """The class of each object, as it is on the disk now; None where labels are classes."""
         return None if self._objects is None else self._objects.table()

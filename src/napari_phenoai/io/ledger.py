@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_phenoai.core.records import JobRecord, QueueItem, now
 from napari_phenoai.io.database import Database
+from napari_phenoai.io.decisions import DecisionsUnderWay
 from napari_phenoai.io.journal import Journal
 from napari_phenoai.io.migrations import MIGRATIONS
 from napari_phenoai.io.processes import ProcessMark
@@ -35,6 +36,8 @@ class Ledger:
     ----------
     journal : Journal
         All edits of people's labels.
+    decisions : DecisionsUnderWay
+        Reviews whose labels are not written yet.
 
     Raises
     ------
@@ -50,6 +53,7 @@ class Ledger:
         self.path = path
         self._database = Database(path, MIGRATIONS)
         self.journal = Journal(self._database)
+        self.decisions = DecisionsUnderWay(self._database)
         self._mark_lost()
 
     def close(self) -> None:

@@ -35,7 +35,8 @@ class LowerLevels:
     """Makes the levels below full resolution follow the edits.
 
     The ledger remembers which chunks have changed, so that nothing is forgotten when
-    the program ends in between.
+    the program ends in between. Where the journal has grown long, its oldest edits are
+    dropped at the same occasion.
 
     Parameters
     ----------
@@ -159,6 +160,8 @@ class LowerLevels:
             self._hurry.wait(_DELAY_SECONDS)
             with suppress(PhenoError):
                 self.update(self._stop)
+            with suppress(PhenoError):
+                self._journal().prune(self._stop.is_set)
 
     def _go_on(self) -> bool:
         with self._state:

@@ -132,4 +132,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT
         """,
     ),
+    (
+        """
+        CREATE TABLE decisions_under_way (
+            review TEXT PRIMARY KEY,
+            image TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX edits_by_reverts ON edits (reverts) WHERE reverts IS NOT NULL",
+        "CREATE INDEX edits_cut_off ON edits (number) WHERE cut_off = 1",
+    ),
 )

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from napari_phenoai.errors import LockedError, PhenoError
+from napari_phenoai.errors import PhenoError
 from napari_phenoai.io.files import make_folder
 from napari_phenoai.io.image_list import ImageList
-from napari_phenoai.io.labels import LabelStore
+from napari_phenoai.io.image_stores import ImageStores
 from napari_phenoai.io.ledger import Ledger
 from napari_phenoai.io.locks import FileLock
 from napari_phenoai.io.models import ModelStore
-from napari_phenoai.io.predictions import PredictionStore
 from napari_phenoai.io.reviews import ReviewLog
 from napari_phenoai.io.rounds import RoundLog
 from napari_phenoai.io.snapshots import SnapshotStore
@@ -29,6 +27,8 @@ if TYPE_CHECKING:
     from napari_phenoai.core.scheme import ClassScheme
     from napari_phenoai.io.findings import Finding
     from napari_phenoai.io.journal import Journal
+    from napari_phenoai.io.labels import LabelStore
+    from napari_phenoai.io.predictions import PredictionStore
 
 __all__ = ["Project", "is_project"]
 
@@ -59,11 +59,9 @@ class Project:
         self.path = path
         self._file = SpecFile(path)
         self._file.read()
-        self._mutex, self._opening = threading.RLock(), threading.Lock()
+        self._opening = threading.Lock()
         self._ledger: Ledger | None = None
         self._no_index = False
-        self._labels: dict[str, LabelStore] = {}
-        self._predictions: dict[tuple[str, str], PredictionStore] = {}
         self._images = ImageList(
             path, FileLock(path / "project.lock", f"The project {path}"), self._index
         )
@@ -71,6 +69,9 @@ class Project:
         self.models = ModelStore(path / "models", self._index)
         self.rounds = RoundLog(path / "rounds", self._index)
         self.snapshots = SnapshotStore(path / "snapshots")
+        self._stores = ImageStores(
+            path, self._images, self._file, self.reviews, lambda: self.ledger
+        )
 
     @classmethod
     def create(
@@ -141,15 +142,11 @@ class Project:
 
     def close(self) -> None:
         """Let go of locks, the ledger and images; what was written stays written."""
-        with self._mutex:
-            stores = list(self._labels.values())
-        for labels in stores:
-            labels.close()
-        with self._mutex:
-            self._images.close()
-            if self._ledger is not None:
-                self._ledger.close()
-            self._no_index = False
+        self._stores.close()
+        self._images.close()
+        if self._ledger is not None:
+            self._ledger.close()
+        self._no_index = False
 
     def __enter__(self) -> Self:
         return self
@@ -205,7 +202,7 @@ class Project:
         """
         spec = self.update(scheme=scheme)
         for record in self.images():
-            self._describe(record)
+            self._stores.describe(record)
         return spec
 
     def images(self) -> list[ImageRecord]:
@@ -261,7 +258,7 @@ class Project:
     def set_pixel_um(self, image_id: str, value: float | None) -> ImageRecord:
         """Set the edge length of a pixel in micrometres; None for unknown."""
         record = self._images.change(image_id, pixel_um=value)
-        self._describe(record)
+        self._stores.describe(record)
         return record
 
     def set_group(self, image_id: str, group: str | None) -> ImageRecord:
@@ -270,29 +267,11 @@ class Project:
 
     def labels(self, image_id: str) -> LabelStore:
         """Return people's labels of one image; the same object each time."""
-        with self._mutex:
-            if image_id not in self._labels:
-                path = self.path / "labels" / f"{image_id}.ome.zarr"
-                image, scheme, ids = self.image(image_id), self._file.scheme, self.spec.has_objects
-                store = LabelStore(path, image, scheme, lambda: self.journal, objects=ids)
-                self._labels[image_id] = store
-                store.recover()
-            return self._labels[image_id]
+        return self._stores.labels(image_id)
 
     def predictions(self, image_id: str, model_id: str) -> PredictionStore:
         """Return what one model says of one image; the same object each time."""
-        with self._mutex:
-            key = (image_id, model_id)
-            if key not in self._predictions:
-                path = self.path / "predictions" / image_id / f"{model_id}.ome.zarr"
-                store = PredictionStore(path, self.image(image_id), self._file.scheme)
-                self._predictions[key] = store
-            return self._predictions[key]
-
-    def _describe(self, record: ImageRecord) -> None:
-        store = self.labels(record.id)
-        with suppress(LockedError):
-            store.describe(record)
+        return self._stores.predictions(image_id, model_id)
 
     def _index(self) -> Ledger | None:
         if self._no_index:

@@ -19,11 +19,10 @@ from napari_phenoai.errors import DiskError, LabelError
 from napari_phenoai.io.files import write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-__all__ = ["SpareEdits", "spare_folders"]
+__all__ = ["SpareEdits", "SpareFiles", "spare_folders"]
 
-_ENDING = ".edit.npz"
 _REFUSED = ".refused"
 
 
@@ -38,19 +37,79 @@ def spare_folders() -> tuple[Path, ...]:
     return user_data_path("napari-phenoai", appauthor=False) / "unsaved", temporary
 
 
+class SpareFiles:
+    """Files of one project that wait outside of it, as its disk had no room for them.
+
+    Parameters
+    ----------
+    project : str
+        Id of the project; so they find it again where it has been moved.
+    ending : str
+        Of the names of these files, with its dot.
+    folders : sequence of Path, optional
+        Where to look and to keep, the best first; `spare_folders` by default.
+    """
+
+    def __init__(self, project: str, ending: str, folders: Sequence[Path] | None = None) -> None:
+        self._folders = [folder / project for folder in folders or spare_folders()]
+        self._ending = ending
+
+    def keep(self, name: str, data: bytes) -> Path:
+        """Write a file into the first folder that has room, and return it.
+
+        Raises
+        ------
+        DiskError
+            If none has.
+        """
+        for folder in self._folders[:-1]:
+            with suppress(DiskError):
+                return self._written(folder, name, data)
+        return self._written(self._folders[-1], name, data)
+
+    def files(self) -> dict[str, Path]:
+        """Return the files that wait, by name; of two of one name, that in the best folder."""
+        found: dict[str, Path] = {}
+        for folder in self._folders:
+            for path in sorted(folder.glob(f"*{self._ending}")):
+                found.setdefault(path.name.removesuffix(self._ending), path)
+        return found
+
+    def drop(self, name: str) -> None:
+        """Forget a file, as it is in the project now."""
+        for folder in self._folders:
+            with suppress(OSError):
+                self._path(folder, name).unlink(missing_ok=True)
+
+    def set_aside(self, name: str) -> None:
+        """Keep a file under another name, as the project refuses it for good."""
+        for folder in self._folders:
+            path = self._path(folder, name)
+            with suppress(OSError):
+                path.rename(path.with_name(path.name + _REFUSED))
+
+    def _written(self, folder: Path, name: str, data: bytes) -> Path:
+        path = self._path(folder, name)
+        write_atomic(path, data)
+        return path
+
+    def _path(self, folder: Path, name: str) -> Path:
+        return folder / f"{name}{self._ending}"
+
+
 class SpareEdits:
     """Edits of one project that wait outside of it, as its disk had no room for them.
 
     Parameters
     ----------
     project : str
-        Id of the project; so they find it again where it has been moved.
+        Id of the project.
     folders : sequence of Path, optional
-        Where to look and to keep, the best first; `spare_folders` by default.
+        Where to look and to keep, as for `SpareFiles`.
     """
 
     def __init__(self, project: str, folders: Sequence[Path] | None = None) -> None:
-        self._folders = [folder / project for folder in folders or spare_folders()]
+        self._spare = SpareFiles(project, ".edit.npz", folders)
 
     def keep(self, edit: Edit) -> Path:
         """Write `edit` into the first folder that has room; return the file.
@@ -60,16 +119,12 @@ class SpareEdits:
         DiskError
             If none has.
         """
-        data = _packed(edit)
-        for folder in self._folders[:-1]:
-            with suppress(DiskError):
-                return self._written(folder, edit, data)
-        return self._written(self._folders[-1], edit, data)
+        return self._spare.keep(edit.id, _packed(edit))
 
     def edits(self) -> list[Edit]:
         """Return the edits that wait, oldest first; files that cannot be read stay."""
         found: dict[str, Edit] = {}
-        for path in self._files():
+        for path in self._spare.files().values():
             with suppress(OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, LabelError):
                 edit = _unpacked(path)
                 found[edit.id] = edit
@@ -77,29 +132,11 @@ class SpareEdits:
 
     def drop(self, edit: Edit) -> None:
         """Forget `edit`, as it is in the project now."""
-        for folder in self._folders:
-            with suppress(OSError):
-                self._path(folder, edit).unlink(missing_ok=True)
+        self._spare.drop(edit.id)
 
     def set_aside(self, edit: Edit) -> None:
         """Keep the file of `edit` under another name, as the project refuses it for good."""
-        for folder in self._folders:
-            path = self._path(folder, edit)
-            with suppress(OSError):
-                path.rename(path.with_name(path.name + _REFUSED))
-
-    def _written(self, folder: Path, edit: Edit, data: bytes) -> Path:
-        path = self._path(folder, edit)
-        write_atomic(path, data)
-        return path
-
-    def _files(self) -> Iterator[Path]:
-        for folder in self._folders:
-            yield from sorted(folder.glob(f"*{_ENDING}"))
-
-    @staticmethod
-    def _path(folder: Path, edit: Edit) -> Path:
-        return folder / f"{edit.id}{_ENDING}"
+        self._spare.set_aside(edit.id)
 
 
 def _packed(edit: Edit) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from napari_phenoai.core.records import Record
-from napari_phenoai.io.endpoints import endpoints_file
+from napari_phenoai.io.endpoints import EndpointBook
 from napari_phenoai.io.files import read_record, write_json
 from napari_phenoai.io.locks import FileLock
 
@@ -76,7 +76,7 @@ class StorageBook:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path = path or endpoints_file().with_name(_FILE)
+        self.path = path or EndpointBook().path.with_name(_FILE)
 
     def read(self) -> StorageList:
         """Return the list as it is on the disk; empty where there is no file.

@@ -7,11 +7,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from napari_phenoai.core.remote_training import RemoteTraining
-from napari_phenoai.errors import InputError, PhenoError
+from napari_phenoai.errors import InputError, PhenoError, ProjectError
 from napari_phenoai.io.files import make_folder, read_record, write_atomic, write_json
 from napari_phenoai.io.locks import FileLock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = ["TrainingStore"]
@@ -60,15 +61,12 @@ class TrainingStore:
 
     def all(self) -> list[RemoteTraining]:
         """Return all trainings, oldest first; files that cannot be read are left out."""
-        found = []
-        for path in sorted(self.folder.glob("*.json")) if self.folder.is_dir() else []:
-            try:
-                training = read_record(path, RemoteTraining, "training on a server")
-            except PhenoError:
-                continue
-            if training.id == path.stem:
-                found.append(training)
+        found = [one for _, one in self._each() if isinstance(one, RemoteTraining)]
         return sorted(found, key=lambda one: (one.started, one.id))
+
+    def damaged(self) -> list[tuple[Path, PhenoError]]:
+        """Return the files that `all` leaves out, and why."""
+        return [(path, one) for path, one in self._each() if isinstance(one, PhenoError)]
 
     def open(self) -> list[RemoteTraining]:
         """Return those of which something is still to come, oldest first."""
@@ -105,6 +103,19 @@ class TrainingStore:
         with suppress(PhenoError, OSError):
             if not self.get(training_id).open:
                 self.lock(training_id).path.unlink(missing_ok=True)
+
+    def _each(self) -> Iterator[tuple[Path, RemoteTraining | PhenoError]]:
+        for path in sorted(self.folder.glob("*.json")) if self.folder.is_dir() else []:
+            try:
+                training = read_record(path, RemoteTraining, "training on a server")
+            except PhenoError as error:
+                yield path, error
+                continue
+            if training.id == path.stem:
+                yield path, training
+            else:
+                what = f"The training on a server {path} has the id of another one."
+                yield path, ProjectError(what, hint="Delete it.")
 
     def _wish(self, training_id: str) -> Path:
         return self.folder / f".{training_id}.stop"

@@ -135,6 +135,7 @@ def _plan(material: Material, *, rounds: int, seed: int, model: str, device: str
         seed=seed,
         steps_per_round=steps,
         minutes_per_round=minutes,
+        hurry=False,
         device=device,
         keep=SHOWN,
     )

@@ -67,6 +67,8 @@ class Plan:
     """How a simulation is run; `napari_phenoai.loop.simulate.simulate` explains each part.
 
     ``keep`` are the positions of test images whose predictions are kept for pictures.
+    With ``hurry`` the minutes are kept to on any machine; without, a network takes a third
+    of its steps at least, for at most four times the minutes.
     """
 
     scale: float = 1.0
@@ -79,6 +81,7 @@ class Plan:
     seed: int = 0
     minutes_per_round: Sequence[float] | None = None
     steps_per_round: Sequence[int] | None = None
+    hurry: bool = True
     device: str = "auto"
     full_label: bool = False
     keep: frozenset[int] = frozenset()
@@ -98,12 +101,15 @@ class Plan:
 
     def settings(self, number: int) -> TrainSettings:
         """Return how round `number`, from 1 on, trains: from scratch, always."""
-        minutes, steps = self.minutes_per_round, self.steps_per_round
+        minutes = None if self.minutes_per_round is None else self.minutes_per_round[number - 1]
+        steps = None if self.steps_per_round is None else self.steps_per_round[number - 1]
+        patient = not self.hurry and self.model == "unet"
         return TrainSettings(
             family=self.model,
             pretrained=False,
-            minutes=None if minutes is None else minutes[number - 1],
-            steps=None if steps is None else steps[number - 1],
+            minutes=minutes,
+            steps=steps,
             seed=self.seed,
             device=self.device,
+            extra={"least_steps": steps // 3} if patient and steps else {},
         )

@@ -23,7 +23,8 @@ from napari_phenoai.testing.strokes import step_at
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari_phenoai.testing.strokes import Step
+    from napari_phenoai.core.records import ImageRecord
+    from napari_phenoai.testing.strokes import Extent, Step
 
 __all__ = ["main"]
 
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--start", type=int, default=0)
     wanted = parser.parse_args(argv)
     project = Project.open(wanted.project)
-    images = {record.id: record.plane for record in project.images()}
+    images = {record.id: _extent(record) for record in project.images()}
     history = History(project, author="script")
     for number in count(wanted.start):
         step = step_at(number, wanted.seed, images)
@@ -47,6 +48,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             _say({"failed": number, "what": problem.what, "hint": problem.hint})
             time.sleep(_PAUSE_SECONDS)
         _say({"done": number})
+
+
+def _extent(record: ImageRecord) -> Extent:
+    planes = record.shape[0]
+    return record.plane if planes == 1 else (planes, *record.plane)
 
 
 def _action(project: Project, history: History, step: Step) -> Callable[[], object]:

@@ -10,6 +10,7 @@ from napari_phenoai.core.records import now
 from napari_phenoai.errors import (
     AnswerError,
     EndpointError,
+    FieldsError,
     LostAnswerError,
     ModelError,
     NoAnswerError,
@@ -20,6 +21,7 @@ from napari_phenoai.errors import (
 from napari_phenoai.io.files import make_folder
 from napari_phenoai.io.trainings import TrainingStore
 from napari_phenoai.loop.remote_arrival import taken_in
+from napari_phenoai.loop.remote_call import CALL
 from napari_phenoai.loop.remote_patience import Patience, StoppedWaitingError
 from napari_phenoai.loop.remote_send import FINAL, is_small, reasons, sent
 from napari_phenoai.loop.remote_watch import Watching
@@ -125,6 +127,8 @@ class Following:
         except LostAnswerError as error:
             self._end("submit-unknown", error.what, error.hint)
         except EndpointError as error:
+            fields = error.fields if isinstance(error, FieldsError) else {}
+            self._note(fields=fields)
             self._end("failed", error.what, error.hint)
         else:
             self._note(state="running", uuid=run.uuid, done=_SENT)
@@ -151,7 +155,11 @@ class Following:
         found = yield from watching.work(self.training, _SENT, _RAN)
         if found.state == "done":
             output = found.output if is_small(found.output) else None
-            self._note(state="fetching", output=output, done=_RAN)
+            if way.name == CALL:
+                self._note(output=output, done=1)
+                self._end("done")
+            else:
+                self._note(state="fetching", output=output, done=_RAN)
         elif found.state == "lost" and self.training.cancel:
             self._end("cancelled")
         elif found.state != "running":

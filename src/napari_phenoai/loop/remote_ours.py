@@ -68,6 +68,7 @@ class OurWay:
     """
 
     name = OURS
+    fixed = frozenset({"bundle", "job", "base"})
 
     def __init__(self, client: DeepaasClient, offer: Offer, storage: Place | None = None) -> None:
         self._client, self._offer = client, offer
@@ -87,7 +88,7 @@ class OurWay:
             hint = "Its owner has to start it with phenoai serve --train, or give it a storage."
             raise InputError(f"{name} does not train.", hint=hint)
         if self._storage is None and not server.uploads:
-            hint = f"Name the storage that it uses: phenoai storage {name} ADDRESS."
+            hint = f"Name the storage that it uses, in a terminal: phenoai storage {name} ADDRESS."
             raise InputError(f"{name} takes its data from a storage.", hint=hint)
         if training.base and training.base not in {model.id for model in server.models}:
             hint = "Start from base weights, or from a model that was trained there."
@@ -105,6 +106,7 @@ class OurWay:
         if training.settings.get("extra"):
             values["extra"] = json.dumps(training.settings["extra"])
         base = {"base": training.base} if training.base else {}
+        values |= training.wishes
         return {**values, **base, "bundle": f"{folder}/{manifest}", "job": training.id}
 
     def told(self, training: RemoteTraining) -> Told | None:

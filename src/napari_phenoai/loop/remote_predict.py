@@ -124,6 +124,9 @@ def understood(
     kind and has the classes of the project; or from what somebody has said before of this
     server and model. Where nobody knows it, one tile is predicted to see the values.
 
+    A server of our own kind that has the model which serves in the project predicts with
+    that one, unless another one is named in `values`.
+
     Parameters
     ----------
     project : Project
@@ -159,7 +162,7 @@ def understood(
     model = client.offer(offer)
     chosen = dict(values or {})
     record = areas_wanted(project, images, ())[0][0]
-    ours = our_model(client, model, str(chosen.get("model", "")))
+    ours = our_model(client, model, str(chosen.get("model", "")), project.rounds.served())
     if ours is not None:
         chosen["model"] = ours.id
     exact = ours is not None and (record.dtype != "uint8" or record.shape[1] not in {1, 3})

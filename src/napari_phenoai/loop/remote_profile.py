@@ -95,15 +95,20 @@ class ProfileWay:
         """Kept with each training."""
         return _PREFIX + self._profile.name
 
+    @property
+    def fixed(self) -> frozenset[str]:
+        """The argument that names the data."""
+        return frozenset(filter(None, (self._train.argument,)))
+
     def check(self, training: RemoteTraining) -> None:
         """Raise if that module cannot train so; see `Way`."""
         server = self._client.endpoint.name
         if self._storage is None:
-            hint = f"Name the storage that it reads: phenoai storage {server} ADDRESS."
+            hint = f"Name the storage it reads, in a terminal: phenoai storage {server} ADDRESS."
             raise InputError(f"{server} takes its data from a storage.", hint=hint)
         form = self._offer.train
         if form is None:
-            hint = f"phenoai endpoints show {server} lists what it offers."
+            hint = f"The Servers dock, or phenoai endpoints show {server}, lists what it offers."
             raise RefusedError(f"{self._offer.key} does not train at this server.", hint=hint)
         known = {field.name for field in form.fields}
         missing = [name for name in self._arguments() if name not in known]
@@ -134,12 +139,16 @@ class ProfileWay:
             place.put(f"{_SETS}/{training.id}.json", json.dumps(self._listed()).encode())
         if sent and self._train.restart == "before":
             what = f"The data are in the storage, but {training.server} reads them when it starts."
-            hint = "Ask its owner to restart it, then go on with: phenoai train DIR --resume."
+            hint = (
+                "Ask its owner to restart it, then open the project again, or go on with: "
+                "phenoai train DIR --resume."
+            )
             raise RefusedError(what, hint=hint)
         told = {self._train.argument: self._filled(self._train.told, name)}
         return {
             **self._train.values,
             **self._chosen(training.settings),
+            **training.wishes,
             **(told if self._train.argument else {}),
         }
 
@@ -259,7 +268,7 @@ class ProfileWay:
     def _place(self) -> Place:
         if self._storage is None:
             server = self._client.endpoint.name
-            hint = f"Name it: phenoai storage {server} ADDRESS."
+            hint = f"Name it, in a terminal: phenoai storage {server} ADDRESS."
             raise EndpointError(f"The storage of {server} is not known any more.", hint=hint)
         return self._storage
 

@@ -1,4 +1,4 @@
-"""Opening the storage that a person has set up for a server."""
+"""The storage that a person has set up for a server: opened, and taken off the list."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from napari_phenoai.io.storage import Storage
 from napari_phenoai.io.storages import StorageBook
 from napari_phenoai.remote.addresses import check_secret_may_go
 from napari_phenoai.remote.credentials import KeyringSecrets, variable
+from napari_phenoai.remote.server_list import remove_server
 
 if TYPE_CHECKING:
     from napari_phenoai.io.storages import SavedStorage
+    from napari_phenoai.remote.connections import Book
     from napari_phenoai.remote.credentials import Secrets
 
-__all__ = ["opened", "storage_for"]
+__all__ = ["forget_storage", "opened", "remove_wholly", "storage_for"]
 
 
 def storage_for(
@@ -51,6 +53,57 @@ def opened(saved: SavedStorage, secrets: Secrets) -> Storage:
     return Storage(saved.url, options)
 
 
+def forget_storage(
+    server: str, secrets: Secrets, book: StorageBook | None = None
+) -> SavedStorage | None:
+    """Take the storage of a server off the user's list, with its keys; nothing in it changes.
+
+    Returns
+    -------
+    SavedStorage or None
+        What was listed.
+
+    Raises
+    ------
+    SignInError
+        If the keyring cannot be used; the storage is off the list all the same.
+    """
+    book = book or StorageBook()
+    saved = book.read().of(server)
+    if saved is not None:
+        book.change(lambda listed: listed.without(server))
+        if saved.secrets:
+            secrets.forget(saved.login)
+    return saved
+
+
+def remove_wholly(
+    servers: Book, secrets: Secrets, name: str, book: StorageBook | None = None
+) -> tuple[tuple[str, ...], SavedStorage | None]:
+    """Take a server off the user's list, with its login and its storage.
+
+    Returns
+    -------
+    logins : tuple of str
+        Names of the logins that no other server uses, gone with it.
+    storage : SavedStorage or None
+        The storage that was listed for it; what lies there stays.
+
+    Raises
+    ------
+    InputError
+        If there is no such server.
+    SignInError
+        If the keyring cannot be used; both are off their lists all the same.
+    """
+    servers.read().endpoint(name)
+    try:
+        logins = remove_server(servers, secrets, name)
+    finally:
+        storage = forget_storage(name, secrets, book)
+    return logins, storage
+
+
 def _check_encrypted(saved: SavedStorage) -> None:
     """Raise if keys would travel without TLS to another computer."""
     client = saved.options.get("client_kwargs")
@@ -62,7 +115,7 @@ def _check_encrypted(saved: SavedStorage) -> None:
 
 
 def _keys(saved: SavedStorage, secrets: Secrets) -> dict[str, object]:
-    hint = f"Set it up again: phenoai storage {saved.server} ADDRESS."
+    hint = f"Set it up again, in a terminal: phenoai storage {saved.server} ADDRESS."
     text = os.environ.get(variable(saved.login)) or secrets.get(saved.login)
     try:
         found = json.loads(text or "")

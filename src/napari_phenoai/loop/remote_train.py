@@ -7,21 +7,24 @@ opens the project next goes on. The request that starts it is sent once.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from napari_phenoai.core.ids import new_id
 from napari_phenoai.core.progress import Progress
 from napari_phenoai.core.remote_training import RemoteTraining, state_words
-from napari_phenoai.errors import JobError, LockedError, UnreachableError
+from napari_phenoai.errors import JobError, LockedError, PhenoError, UnreachableError
+from napari_phenoai.io.own_trainings import OwnTrainings
 from napari_phenoai.io.trainings import TrainingStore
+from napari_phenoai.loop.remote_begin import kept_training, without_secrets
 from napari_phenoai.loop.remote_follow import Following
 from napari_phenoai.loop.remote_patience import Pace
 from napari_phenoai.loop.remote_ways import ANY, way_of
 from napari_phenoai.loop.snapshots import take_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from napari_phenoai.core.ports import TrainSettings
     from napari_phenoai.core.progress import Work
@@ -43,6 +46,7 @@ def begin_training(
     module: str | None = None,
     base: str | None = None,
     author: str = "",
+    values: Mapping[str, object] | None = None,
 ) -> RemoteTraining:
     """Freeze what is to be learned, and note that a server shall learn it.
 
@@ -63,6 +67,8 @@ def begin_training(
         Id of a model of the server to start from.
     author : str
         Who trains.
+    values : mapping, optional
+        Of the fields of the module's own form; they go before `settings`.
 
     Raises
     ------
@@ -83,10 +89,9 @@ def begin_training(
         settings={**asdict(settings), "extra": dict(settings.extra)},
         author=author,
         round=new_id(),
+        wishes=without_secrets(reached[0] if reached else None, values),
     )
-    if reached is not None:
-        reached[1].check(training)
-    return TrainingStore(project.path).save(training)
+    return kept_training(project, training, reached[1] if reached else None)
 
 
 def follow_training(
@@ -145,6 +150,7 @@ def follow_training(
         finally:
             lock.release()
             store.tidy(training.id)
+            _forget_ended(store, training)
     return training
 
 
@@ -180,6 +186,7 @@ def cancel_training(
         return Following(project, connect, store.get(training.id), Pace()).stop()
     finally:
         lock.release()
+        _forget_ended(store, training)
 
 
 def outcome(training: RemoteTraining) -> RemoteTraining:
@@ -193,7 +200,13 @@ def outcome(training: RemoteTraining) -> RemoteTraining:
     if training.state in {"done", "cancelled"}:
         return training
     what = training.what or f"{training.title}: {state_words(training)}."
-    raise JobError(what, hint=training.hint or "phenoai jobs lists it.")
+    raise JobError(what, hint=training.hint or "The Jobs strip, or phenoai jobs DIR, lists it.")
+
+
+def _forget_ended(store: TrainingStore, training: RemoteTraining) -> None:
+    with suppress(PhenoError):
+        if not store.get(training.id).open:
+            OwnTrainings().forget(training)
 
 
 def _reached(client: DeepaasClient, module: str | None) -> tuple[Offer, Way] | None:

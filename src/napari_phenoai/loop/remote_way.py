@@ -76,6 +76,11 @@ class Way(Protocol):
         """Kept with each training; after a restart the way is found again by it."""
         ...
 
+    @property
+    def fixed(self) -> frozenset[str]:
+        """Names of the values that the way itself gives; nobody has to fill them in."""
+        ...
+
     def check(self, training: RemoteTraining) -> None:
         """Raise an `InputError` or `RefusedError` if such a training cannot be done there."""
         ...

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_phenoai.errors import InputError
+from napari_phenoai.loop.remote_call import CALL, CallWay
 from napari_phenoai.loop.remote_ours import OURS, OurWay
 from napari_phenoai.loop.remote_profile import profile_way
 from napari_phenoai.loop.remote_storage import storage_for
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from napari_phenoai.remote.deepaas import DeepaasClient
     from napari_phenoai.remote.spec import Offer
 
-__all__ = ["ANY", "OTHERS", "way_of"]
+__all__ = ["ANY", "OTHERS", "Taking", "taking_of", "way_of"]
 
 ANY = "any"
 """Way of a training whose server was not reached yet: whatever fits."""
@@ -48,6 +50,8 @@ def way_of(name: str, client: DeepaasClient, offer: Offer) -> Way:
     EndpointError
         If the server does not answer.
     """
+    if name == CALL:
+        return CallWay(client, offer)
     name = "" if name == ANY else name
     if name == OURS or (not name and our_server(client, offer) is not None):
         return OurWay(client, offer, storage_for(client.endpoint.name))
@@ -57,3 +61,41 @@ def way_of(name: str, client: DeepaasClient, offer: Offer) -> Way:
             return way
     what = f"It is not known how {offer.key} at {client.endpoint.name} takes the data of a project."
     raise InputError(what, hint="Train on a server that was started with phenoai serve.")
+
+
+@dataclass(frozen=True)
+class Taking:
+    """How a module takes what it learns from.
+
+    Parameters
+    ----------
+    way : str
+        Name of the way; `CALL` where nobody has described the module.
+    fixed : frozenset of str
+        Values of its form that the way gives.
+    """
+
+    way: str
+    fixed: frozenset[str] = frozenset()
+
+    @property
+    def takes_tiles(self) -> bool:
+        """Whether the reviewed tiles of a project can be sent there, and a model comes back."""
+        return self.way != CALL
+
+
+def taking_of(client: DeepaasClient, offer: Offer) -> Taking:
+    """Return how a module takes what it learns from.
+
+    Raises
+    ------
+    SignInError
+        If the keys of its storage are missing.
+    EndpointError
+        If the server does not answer.
+    """
+    try:
+        way = way_of("", client, offer)
+    except InputError:
+        return Taking(CALL)
+    return Taking(way.name, way.fixed)

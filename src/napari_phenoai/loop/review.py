@@ -55,7 +55,9 @@ def decide(
     """Record what a person decided about a tile.
 
     Written in this order, so that a crash between loses nothing: the mask and the
-    review, then the label image, then the state in the queue.
+    review, then the label image, then the state in the queue. A note in the ledger lets
+    the next opening of the project do what is left. A mask that no review keeps goes to
+    the label image before the review.
 
     Parameters
     ----------
@@ -145,12 +147,7 @@ def decide(
         replaces=before.id if before else None,
         prompts=tuple(prompts),
     )
-    review = project.reviews.add(review, mask.values if mask is not None and useful else None)
-    if mask is not None:
-        store = project.labels(tile.image)
-        store.write(tile, mask.values, author=author, objects=mask.objects)
-    project.ledger.mark(tile.key, review.verdict)
-    return review
+    return _kept(project, review, mask, useful=useful)
 
 
 def last_decided(project: Project) -> Review | None:
@@ -187,6 +184,27 @@ def split_of(project: Project) -> Split:
         seed=spec.id,
         mode=spec.split_by,
     )
+
+
+def _kept(project: Project, review: Review, mask: Decided | None, *, useful: bool) -> Review:
+    """Write a decision; where a crash cuts that off, a note in the ledger tells what is left."""
+    ledger = project.ledger
+    if mask is not None and useful:
+        ledger.decisions.begin(review)
+        review = project.reviews.add(review, mask.values)
+        _write_labels(project, review, mask)
+    else:
+        _write_labels(project, review, mask)
+        review = project.reviews.add(review)
+    ledger.mark(review.tile.key, review.verdict)
+    ledger.decisions.end(review.id)
+    return review
+
+
+def _write_labels(project: Project, review: Review, mask: Decided | None) -> None:
+    if mask is not None:
+        store, tile = project.labels(review.image), review.tile
+        store.write(tile, mask.values, author=review.author, objects=mask.objects)
 
 
 def _role(

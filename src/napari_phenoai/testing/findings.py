@@ -145,7 +145,8 @@ def _compare_around(
     for image, plane in canvas.planes.items():
         wrong = np.asarray(stores[image].levels[0]) != plane
         if touched is not None and touched.image == image:
-            wrong[touched.slices] = False
+            part = wrong if wrong.ndim == 2 else wrong[touched.z]
+            part[touched.slices] = False
         if wrong.any():
             report.lost.append(f"pixels of {image} on a full disk")
 
@@ -153,10 +154,20 @@ def _compare_around(
 def _inspect(report: KillReport, store: LabelStore) -> None:
     report.corrupt += len(list(store.damaged()))
     store.flush_levels()
-    plane: NDArray[np.uint8] = np.asarray(store.levels[0])
+    wanted = _planes(np.asarray(store.levels[0]))
     for level in store.levels:
-        if not np.array_equal(np.asarray(level), plane):
+        if not np.array_equal(_planes(np.asarray(level)), wanted):
             report.levels += 1
             return
-        odd = [(0, extent % 2) for extent in plane.shape]
-        plane = mode_2x2(np.pad(plane, odd, mode="edge"))
+        wanted = np.stack([_halved(plane) for plane in wanted])
+
+
+def _planes(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return an image as a volume of one plane, a volume as it is."""
+    return pixels if pixels.ndim == 3 else pixels[np.newaxis]
+
+
+def _halved(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    odd = [(0, extent % 2) for extent in plane.shape]
+    halved: NDArray[np.uint8] = mode_2x2(np.pad(plane, odd, mode="edge"))
+    return halved

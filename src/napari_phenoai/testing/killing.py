@@ -3,7 +3,8 @@
 ``python -m napari_phenoai.testing.killing --times 200`` starts a process that paints
 by a script, kills it at a random moment, opens the project, and compares the labels
 with what that process had said to be safe. ``--disk-full`` does it on a small disk
-that runs full. It ends with exit code 1 when anything was lost.
+that runs full, ``--volume`` on a volume that is painted slice by slice. It ends with
+exit code 1 when anything was lost.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,17 +28,21 @@ from napari_phenoai.io.files import write_json
 from napari_phenoai.io.project import Project
 from napari_phenoai.testing.findings import KillReport, compare
 from napari_phenoai.testing.full_disk import fill, free, small_disk
-from napari_phenoai.testing.strokes import Canvas, step_at
+from napari_phenoai.testing.strokes import Canvas, Extent, step_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_phenoai.core.progress import Work
+    from napari_phenoai.testing.strokes import Step
 
-__all__ = ["IMAGES", "kill_often", "main", "run_full"]
+__all__ = ["IMAGES", "VOLUME", "kill_often", "main", "run_full"]
 
-IMAGES = {"leaf": (1500, 2100), "root": (900, 1300)}
+IMAGES: Mapping[str, Extent] = {"leaf": (1500, 2100), "root": (900, 1300)}
 """What is painted on: rows and columns."""
+
+VOLUME: Mapping[str, Extent] = {"grain": (5, 700, 900), "leaf": (600, 800)}
+"""A volume, by planes, rows and columns, beside an image."""
 
 _PAINTER = "napari_phenoai.loop.painter"
 _DISK_MB = 32
@@ -79,7 +85,53 @@ class _Painter:
         return self.done
 
 
-def kill_often(folder: Path, times: int, seed: int = 0) -> Work[KillReport]:
+class _Script:
+    """What the painters paint, one after the other, and what must be there of it.
+
+    Parameters
+    ----------
+    images : mapping of str to tuple of int
+        What is painted on.
+    seed : int
+        Of the strokes.
+    report : KillReport
+        Gets what is found.
+    """
+
+    def __init__(self, images: Mapping[str, Extent], seed: int, report: KillReport) -> None:
+        self.number = 0
+        self._images = images
+        self._seed = seed
+        self._report = report
+        self._canvas = Canvas(images)
+
+    @property
+    def step(self) -> Step:
+        """The first step that nobody has acknowledged."""
+        return step_at(self.number, self._seed, self._images)
+
+    def painter(self, folder: Path) -> _Painter:
+        """Start a painter that goes on from here."""
+        return _Painter(folder, self._seed, self.number)
+
+    def took(self, done: list[int]) -> None:
+        """Take the steps that were acknowledged over into the model."""
+        if done != list(range(self.number, self.number + len(done))):
+            self._report.lost.append(f"steps {done} were acknowledged after {self.number}")
+        for number in done:
+            self._canvas.take(step_at(number, self._seed, self._images))
+        self._report.kills += 1
+        self._report.steps += len(done)
+        self.number += len(done)
+
+    def compare(self, folder: Path, *, full: bool = False) -> None:
+        """Look at what is on the disk; a step that was completed at opening counts as done."""
+        self.number += compare(self._report, folder, self._canvas, self.step, full=full)
+
+
+def kill_often(
+    folder: Path, times: int, seed: int = 0, *, images: Mapping[str, Extent] = IMAGES
+) -> Work[KillReport]:
     """Kill a painter `times` times, each time at another moment, and look at what is left.
 
     Parameters
@@ -90,49 +142,52 @@ def kill_often(folder: Path, times: int, seed: int = 0) -> Work[KillReport]:
         How often.
     seed : int
         Of the strokes and of the moments.
+    images : mapping of str to tuple of int
+        What is painted on: rows and columns, of a volume planes, rows and columns.
     """
-    rng = np.random.default_rng(seed)
-    report, canvas, number = KillReport(), Canvas(IMAGES), 0
-    _make_project(folder)
+    rng, report = np.random.default_rng(seed), KillReport()
+    script = _Script(images, seed, report)
+    _make_project(folder, images)
     for kill in range(times):
-        painter = _Painter(folder, seed, number)
+        painter = script.painter(folder)
         painter.paint(int(rng.integers(0, 12)), report)
         time.sleep(float(rng.uniform(0, 0.02)))
-        number = _took(canvas, report, number, painter.kill(), seed)
-        number += compare(report, folder, canvas, step_at(number, seed, IMAGES))
+        script.took(painter.kill())
+        script.compare(folder)
         yield Progress(kill + 1, times, f"kill {kill + 1}")
     return report
 
 
-def run_full(disk: Path, times: int, seed: int = 0) -> Work[KillReport]:
+def run_full(
+    disk: Path, times: int, seed: int = 0, *, images: Mapping[str, Extent] = IMAGES
+) -> Work[KillReport]:
     """Let a painter run into a full disk `times` times; kill it before or after there is room.
 
     Parameters
     ----------
     disk : Path
         A small disk of its own.
-    times, seed : int
+    times, seed, images
         As for `kill_often`.
     """
-    rng = np.random.default_rng(seed)
-    report, canvas, number = KillReport(), Canvas(IMAGES), 0
-    folder = disk / "full.phenoai"
-    _make_project(folder)
+    rng, report = np.random.default_rng(seed), KillReport()
+    script, folder = _Script(images, seed, report), disk / "full.phenoai"
+    _make_project(folder, images)
     for turn in range(times):
-        painter = _Painter(folder, seed, number)
+        painter = script.painter(folder)
         painter.paint(int(rng.integers(1, 5)), report)
         fill(disk, left=int(rng.integers(0, 1 << 16)))
         report.hear(_complaint(painter))
         if rng.random() < 0.5:
-            number = _took(canvas, report, number, painter.kill(), seed)
-            compare(report, folder, canvas, step_at(number, seed, IMAGES), full=True)
+            script.took(painter.kill())
+            script.compare(folder, full=True)
             free(disk)
         else:
             free(disk)
             painter.paint(3, report)
             report.went_on += 1
-            number = _took(canvas, report, number, painter.kill(), seed)
-        number += compare(report, folder, canvas, step_at(number, seed, IMAGES))
+            script.took(painter.kill())
+        script.compare(folder)
         yield Progress(turn + 1, times, f"full disk {turn + 1}")
     return report
 
@@ -143,35 +198,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--times", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--disk-full", action="store_true")
+    parser.add_argument("--volume", action="store_true")
     wanted = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="phenoai-kill-") as name:
-        place = Path(name)
-        if not wanted.disk_full:
-            report = finish(kill_often(place / "kill.phenoai", wanted.times, wanted.seed), _tell)
-        else:
-            try:
-                with small_disk(place / "disk", _DISK_MB) as disk:
-                    report = finish(run_full(disk, wanted.times, wanted.seed), _tell)
-            except InputError as error:
-                sys.stdout.write(f"skipped: {error.what}\n")
-                return 0
+        try:
+            report = _run(Path(name), wanted)
+        except InputError as error:
+            sys.stdout.write(f"skipped: {error.what}\n")
+            return 0
     sys.stdout.write(report.table() + "\n")
     return 0 if report.ok else 1
+
+
+def _run(place: Path, wanted: argparse.Namespace) -> KillReport:
+    times, seed, images = wanted.times, wanted.seed, VOLUME if wanted.volume else IMAGES
+    if not wanted.disk_full:
+        return finish(kill_often(place / "kill.phenoai", times, seed, images=images), _tell)
+    with small_disk(place / "disk", _DISK_MB) as disk:
+        return finish(run_full(disk, times, seed, images=images), _tell)
 
 
 def _tell(progress: Progress) -> None:
     sys.stderr.write(f"\r{progress.message} of {progress.total:.0f} ")
 
 
-def _make_project(folder: Path) -> None:
+def _make_project(folder: Path, images: Mapping[str, Extent]) -> None:
     Project.create(folder, ["soil", "plant"]).close()
-    for image, (rows, columns) in IMAGES.items():
+    for image, extent in images.items():
+        planes = extent[0] if len(extent) == 3 else 1
         record = ImageRecord(
             id=image,
             name=f"{image}.png",
             uri=f"{image}.png",
             original=f"{image}.png",
-            shape=(1, 3, rows, columns),
+            shape=(planes, 3, *extent[-2:]),
             dtype="uint8",
             fingerprint="none",
         )
@@ -184,17 +244,6 @@ def _complaint(painter: _Painter) -> dict[str, object]:
         if "failed" in said:
             return said
     return {}
-
-
-def _took(canvas: Canvas, report: KillReport, number: int, done: list[int], seed: int) -> int:
-    """Take the steps that were acknowledged over into the model; return the next."""
-    if done != list(range(number, number + len(done))):
-        report.lost.append(f"steps {done} were acknowledged after {number}")
-    for step in done:
-        canvas.take(step_at(step, seed, IMAGES))
-    report.kills += 1
-    report.steps += len(done)
-    return number + len(done)
 
 
 if __name__ == "__main__":

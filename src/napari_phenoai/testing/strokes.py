@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Canvas", "Step", "step_at"]
+__all__ = ["Canvas", "Extent", "Step", "step_at"]
+
+Extent = tuple[int, int] | tuple[int, int, int]
+"""Rows and columns of an image; of a volume planes, rows and columns."""
+
+_STEPS_ON_A_SLICE = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +54,7 @@ class Step:
 def step_at(
     number: int,
     seed: int,
-    images: Mapping[str, tuple[int, int]],
+    images: Mapping[str, Extent],
     *,
     values: int = 2,
     radius: tuple[int, int] = (4, 60),
@@ -61,8 +66,9 @@ def step_at(
     ----------
     number, seed : int
         Which step of which script.
-    images : mapping of str to (int, int)
-        Rows and columns of each image that is painted on.
+    images : mapping of str to tuple of int
+        Rows and columns of each image that is painted on. Of a volume, planes, rows and
+        columns: it is painted slice by slice, a few steps on each.
     values : int
         Classes 1 to `values` are used.
     radius : (int, int)
@@ -75,12 +81,14 @@ def step_at(
     if number and rng.random() < 0.3:
         kind = "redo" if rng.random() < 0.4 else "undo"
     image = sorted(images)[int(rng.integers(len(images)))]
-    shape = images[image]
+    extent = images[image]
+    shape = extent[-2:]
+    z = 0 if len(extent) == 2 else number // _STEPS_ON_A_SLICE % extent[0]
     start = rng.integers(0, shape)
     end = np.clip(start + rng.integers(-reach, reach + 1, 2), 0, np.array(shape) - 1)
     size = int(rng.integers(radius[0], radius[1] + 1))
     tile, mask = _stroke(image, shape, start, end, size)
-    return Step(kind, tile, mask, int(rng.integers(0, values + 1)))
+    return Step(kind, replace(tile, z=z), mask, int(rng.integers(0, values + 1)))
 
 
 def _stroke(
@@ -103,11 +111,11 @@ class Canvas:
 
     Parameters
     ----------
-    images : mapping of str to (int, int)
-        Rows and columns of each image.
+    images : mapping of str to tuple of int
+        Rows and columns of each image, of a volume planes, rows and columns.
     """
 
-    def __init__(self, images: Mapping[str, tuple[int, int]]) -> None:
+    def __init__(self, images: Mapping[str, Extent]) -> None:
         self.planes = {image: np.zeros(shape, np.uint8) for image, shape in images.items()}
         self.made = 0
         self._done: list[Edit] = []
@@ -134,8 +142,13 @@ class Canvas:
         else:
             self._paint(step)
 
+    def plane(self, tile: Tile) -> NDArray[np.uint8]:
+        """Return the plane in which a tile lies; to be changed in place."""
+        pixels = self.planes[tile.image]
+        return pixels if pixels.ndim == 2 else pixels[tile.z]
+
     def _paint(self, step: Step) -> None:
-        plane = self.planes[step.tile.image]
+        plane = self.plane(step.tile)
         edit = step.edit(plane[step.tile.slices].copy())
         if edit is None:
             return
@@ -149,4 +162,4 @@ class Canvas:
             return
         edit = source.pop()
         target.append(edit)
-        self.planes[edit.tile.image][edit.tile.slices] = edit.before if back else edit.after
+        self.plane(edit.tile)[edit.tile.slices] = edit.before if back else edit.after

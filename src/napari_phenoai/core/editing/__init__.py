@@ -13,6 +13,7 @@ from napari_phenoai.core.editing.islands import FillHoles, RemoveSpecks
 from napari_phenoai.core.editing.livewire import Enclose, Path, Wire
 from napari_phenoai.core.editing.objects import Cut, Merge, Renumber, Split
 from napari_phenoai.core.editing.outlines import Grow, Shrink, Smooth
+from napari_phenoai.core.editing.parting import PartAll, Parting, Pieces
 from napari_phenoai.core.editing.slices import Stamp, between, interpolated
 from napari_phenoai.core.editing.strokes import Mark
 from napari_phenoai.core.editing.superpixels import PatchBrush, Patches
@@ -32,9 +33,12 @@ __all__ = [
     "Merge",
     "Outcome",
     "Paint",
+    "PartAll",
+    "Parting",
     "PatchBrush",
     "Patches",
     "Path",
+    "Pieces",
     "RemoveSpecks",
     "Renumber",
     "Replace",

@@ -107,25 +107,17 @@ def commonest(labels: NDArray[Any], places: NDArray[np.int64], px: int) -> NDArr
     if len(present) <= _KINDS:
         return _commonest_of_few(labels, places, px, present)
     steps = disc(px)
+    padded, own = np.pad(labels, px), labels.ravel()[places]
+    y, x = np.divmod(places, labels.shape[1])
+    centres = (y + px) * padded.shape[1] + x + px
+    offsets = (steps[:, 0] * padded.shape[1] + steps[:, 1])[:, None]
     result = np.empty(len(places), labels.dtype)
     size = max(1, _AT_ONCE // len(steps))
     for start in range(0, len(places), size):
-        part = places[start : start + size]
-        result[start : start + size] = _commonest_of_many(labels, part, steps)
+        part = slice(start, start + size)
+        around = padded.ravel()[centres[part] + offsets]
+        result[part] = _commonest_of_many(around, own[part])
     return result
-
-
-def _around(
-    labels: NDArray[Any], places: NDArray[np.int64], steps: NDArray[np.int64]
-) -> NDArray[Any]:
-    """Return the values ``(steps, places)`` round places; 0 outside."""
-    most = int(np.abs(steps).max())
-    padded = np.pad(labels, most)
-    y, x = np.divmod(places, labels.shape[1])
-    centre = (y + most) * padded.shape[1] + x + most
-    return np.asarray(
-        padded.ravel()[centre + (steps[:, 0] * padded.shape[1] + steps[:, 1])[:, None]]
-    )
 
 
 def _commonest_of_few(
@@ -163,13 +155,23 @@ def _counted(mask: NDArray[np.bool_], px: int) -> NDArray[Any]:
     return total
 
 
-def _commonest_of_many(
-    labels: NDArray[Any], places: NDArray[np.int64], steps: NDArray[np.int64]
-) -> NDArray[Any]:
-    around = np.sort(_around(labels, places, steps), axis=0)
-    own = labels.ravel()[places]
-    best, most_found = own.copy(), np.full(len(places), -1)
-    run = np.zeros(len(places), np.int64)
+def _commonest_of_many(around: NDArray[Any], own: NDArray[Any]) -> NDArray[Any]:
+    """Return the commonest value other than 0 of each column; `own` wins a tie.
+
+    Where more than half of what is labelled has the own value, the others need no counting.
+    """
+    same = np.count_nonzero(around == own, axis=0)
+    known = np.count_nonzero(around, axis=0)
+    open_ = np.flatnonzero((2 * same <= known) | (own == 0))
+    result = own.copy()
+    result[open_] = _longest_run(np.sort(around[:, open_], axis=0), own[open_])
+    return result
+
+
+def _longest_run(around: NDArray[Any], own: NDArray[Any]) -> NDArray[Any]:
+    """Return the commonest value other than 0 of each sorted column; `own` wins a tie."""
+    best, most_found = own.copy(), np.full(len(own), -1)
+    run = np.zeros(len(own), np.int64)
     for index in range(len(around)):
         here = around[index]
         run = run + 1 if index == 0 else np.where(here == around[index - 1], run + 1, 1)

@@ -174,7 +174,7 @@ def _within(
         max(top.start - rows.start, 0) : max(top.stop - rows.start, 0),
         max(left.start - columns.start, 0) : max(left.stop - columns.start, 0),
     ]
-    within[np.unique(part)] = True
+    within[part] = True
     return within
 
 
