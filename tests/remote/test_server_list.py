@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from napari_phenoai.core.endpoints import Endpoint
+from napari_phenoai.core.endpoints import Credential, Endpoint
 from napari_phenoai.core.progress import Progress, Work, finish
 from napari_phenoai.errors import (
     InputError,
@@ -18,16 +19,20 @@ from napari_phenoai.errors import (
     UnreachableError,
 )
 from napari_phenoai.io.endpoints import EndpointBook
+from napari_phenoai.io.storages import SavedStorage, StorageBook
+from napari_phenoai.loop.remote_storage import remove_wholly
 from napari_phenoai.loop.remote_work import patient
+from napari_phenoai.remote.calls import Call
+from napari_phenoai.remote.connections import Connections
 from napari_phenoai.remote.credentials import MemorySecrets
 from napari_phenoai.remote.server_list import (
+    How,
     add_server,
     cautions,
-    log_in,
-    log_out,
     look_at,
     remove_server,
 )
+from napari_phenoai.remote.server_logins import log_in, log_out
 
 TOKEN = ".".join(("abc", "def", "ghi"))
 PASSWORD = "-".join(("s3", "cret"))
@@ -81,6 +86,54 @@ def test_logins_come_and_go_with_their_secrets(book: EndpointBook) -> None:
     assert "abc.def" not in book.path.read_text()
 
 
+def test_a_server_leaves_with_its_storage(tmp_path: Path, book: EndpointBook) -> None:
+    secrets, storages = MemorySecrets(), StorageBook(tmp_path / "storages.json")
+    folder = tmp_path / "storage"
+    folder.mkdir()
+    (folder / "tile.tif").write_bytes(b"x")
+    saved = SavedStorage(server="lab", url=str(folder), secrets=("key",))
+    other = SavedStorage(server="two", url="memory://two")
+    storages.change(lambda listed: listed.having(saved).having(other))
+    secrets.put(saved.login, "{}")
+    log_in(book, secrets, "lab", "token", secret=TOKEN)
+    with pytest.raises(InputError):
+        remove_wholly(book, secrets, "unknown", storages)
+    assert remove_wholly(book, secrets, "lab", storages) == (("lab",), saved)
+    assert book.read().endpoints == ()
+    assert storages.read().storages == (other,)
+    assert (secrets.get(saved.login), secrets.get("lab")) == (None, None)
+    assert (folder / "tile.tif").exists(), "what lies there is not ours to delete"
+
+
+def test_without_a_keyring_server_and_storage_are_off_the_lists_all_the_same(
+    tmp_path: Path, book: EndpointBook
+) -> None:
+    class Locked(MemorySecrets):
+        def forget(self, name: str) -> None:
+            raise SignInError(f"{name}: the keyring is locked.", hint="Unlock it.")
+
+    storages, secrets = StorageBook(tmp_path / "storages.json"), Locked()
+    saved = SavedStorage(server="lab", url="memory://x", secrets=("key",))
+    storages.change(lambda listed: listed.having(saved))
+    log_in(book, secrets, "lab", "token", secret=TOKEN)
+    with pytest.raises(SignInError, match="locked"):
+        remove_wholly(book, secrets, "lab", storages)
+    assert (book.read().endpoints, storages.read().storages) == ((), ())
+
+
+def test_how_a_server_is_asked_is_kept_and_can_be_changed(
+    tmp_path: Path, book: EndpointBook, deepaas: Any
+) -> None:
+    first = add_server(book, deepaas.url, "mine", how=How(at_once=2))
+    assert first.offers
+    log_in(book, MemorySecrets(), "mine", "token", secret=TOKEN)
+    again = add_server(book, deepaas.url, "mine", how=How(at_once=4)).endpoint
+    assert (again.at_once, again.credential) == (4, "mine")
+    moved = add_server(book, "http://127.0.0.1:9", "mine", how=How(ask=False)).endpoint
+    assert (moved.url, moved.at_once, moved.credential) == ("http://127.0.0.1:9", 1, None)
+    assert book.read().endpoint("mine") == moved
+
+
 def test_each_kind_of_login_is_checked(book: EndpointBook) -> None:
     secrets = MemorySecrets()
     new = log_in(book, secrets, "lab", "basic", user=" ann ", secret=PASSWORD)
@@ -104,6 +157,43 @@ def test_each_kind_of_login_is_checked(book: EndpointBook) -> None:
     with pytest.raises(SignInError, match="unencrypted"):
         log_in(book, secrets, "far", "token", secret=TOKEN)
     assert secrets.get("far") is None
+
+
+def test_a_question_holds_up_nobody_but_who_asked(book: EndpointBook) -> None:
+    secrets = MemorySecrets()
+    secrets.put("ann", TOKEN)
+    known = Credential(name="ann", origins=("https://lab.example.org",))
+    ends = [
+        Endpoint(name=name, url=f"http://127.0.0.1:{port}") for name, port in (("a", 9), ("b", 10))
+    ]
+    new = ends[0].but(credential="ann")
+    book.change(lambda listed: listed.with_credential(known).with_endpoint(new))
+    book.change(lambda listed: listed.with_endpoint(ends[1]))
+    asked, answered = threading.Event(), threading.Event()
+    questions: list[str] = []
+
+    def ask(question: str) -> bool:
+        questions.append(question)
+        asked.set()
+        return answered.wait(60)
+
+    connections = Connections(book, secrets, ask)
+    waiting = Call(lambda: connections.client("a"))
+    assert asked.wait(60)
+    assert connections.client("b").endpoint == ends[1]
+    connections.forget("a")
+    connections.forget("b")
+    assert not waiting.ended
+    log_out_elsewhere = book.change(lambda now: now.but(credentials=()))
+    assert log_out_elsewhere.credentials == ()
+    answered.set()
+    with pytest.raises(SignInError, match="not known"):
+        waiting.result()
+    assert book.read().credentials == (), "what was taken away meanwhile does not come back"
+    book.change(lambda listed: listed.with_credential(known))
+    assert connections.client("a") is connections.client("a")
+    assert len(questions) == 2, "asked once each time"
+    connections.close()
 
 
 def test_what_a_person_should_know_of_a_server() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,9 +26,12 @@ from napari_phenoai.core.ports import TrainSettings
 from napari_phenoai.core.progress import finish
 from napari_phenoai.core.remote_training import RemoteTraining, state_words
 from napari_phenoai.errors import InputError, JobError
+from napari_phenoai.io.project import Project
 from napari_phenoai.io.trainings import TrainingStore
+from napari_phenoai.loop.predict import predict_project
 from napari_phenoai.loop.queueing import refresh_queue
 from napari_phenoai.loop.remote_patience import Pace
+from napari_phenoai.loop.remote_predict import predict_remote, remote_predictor
 from napari_phenoai.loop.remote_train import (
     begin_training,
     cancel_training,
@@ -41,7 +46,6 @@ from napari_phenoai.testing.project import tiny_project
 if TYPE_CHECKING:
     from napari_phenoai.core.progress import Progress
     from napari_phenoai.core.records import RoundRecord
-    from napari_phenoai.io.project import Project
 
 FOREST = TrainSettings(family="forest", seed=3)
 SMALL = {"decoder": (32, 16, 16, 8, 8), "epochs": 3}
@@ -213,6 +217,66 @@ def test_a_training_there_gives_the_metrics_of_one_here(lab: Lab, settings: Trai
     assert not list(TrainingStore(lab.project.path).folder.glob(".*.files"))
     text = json.dumps([one.model_dump(mode="json") for one in (training,)])
     assert lab.server.url not in text, "no address is in the project"
+
+
+def predicted(project: Project, model: str) -> list[np.ndarray]:
+    """Return what was predicted of each image, by name."""
+    images = sorted(project.images(), key=lambda image: image.name)
+    return [np.asarray(project.predictions(image.id, model).levels[0]) for image in images]
+
+
+def curves(project: Project, model: str) -> list[dict[str, float]]:
+    """Return the points of the curves of a model, without what the clock says."""
+    words = {"True": 1.0, "False": 0.0}
+    with (project.models.folder(model) / "metrics.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    timed = [name for name in rows[0] if "second" in name]
+    kept = [{k: v for k, v in row.items() if v and k not in timed} for row in rows]
+    return [{k: words[v] if v in words else float(v) for k, v in row.items()} for row in kept]
+
+
+@pytest.mark.parametrize(("settings", "rounds"), [(FOREST, 2), (UNET, 1)], ids=["forest", "unet"])
+def test_rounds_over_the_wire_end_as_rounds_here(
+    lab: Lab, tmp_path: Path, settings: TrainSettings, rounds: int
+) -> None:
+    """Review, train, judge, predict, and once more: there, and beside it in a copy here."""
+    served: list[str] = []
+    for number in range(rounds):
+        twin_path = shutil.copytree(lab.project.path, tmp_path / f"twin{number}.phenoai")
+        training = outcome(lab.follow(lab.begin(settings)))
+        there = round_of(lab, training)
+        with Project.open(twin_path) as twin:
+            here = finish(retrain(twin, settings))
+            finish(predict_project(twin, here.model, device="cpu", engine="torch"))
+            assert (there.snapshot, there.before) == (here.snapshot, here.before)
+            assert there.evaluation is not None
+            assert here.evaluation is not None
+            assert there.evaluation.tiles == here.evaluation.tiles >= 1
+            assert there.evaluation.dice == pytest.approx(here.evaluation.dice, abs=1e-3)
+            assert there.evaluation.iou == pytest.approx(here.evaluation.iou, abs=1e-3)
+            assert there.gate is not None
+            assert here.gate is not None
+            assert there.gate.serve is here.gate.serve
+            ours, theirs = curves(twin, here.model or ""), curves(lab.project, training.model)
+            assert len(ours) == len(theirs) >= 1
+            for one, other in zip(ours, theirs, strict=True):
+                assert other == pytest.approx(one, abs=1e-3)
+            expected = predicted(twin, here.model or "")
+        served.append(lab.project.rounds.served() or "")
+        assert (served[-1] == training.model) is there.gate.serve
+        # It predicts there, chosen because it serves here.
+        predictor = remote_predictor(lab.project, lab.connect("lab"))
+        assert predictor.card.settings["values"] == {"model": served[-1]}
+        assert finish(predict_remote(lab.project, predictor)) == 6
+        if there.gate.serve:
+            found = predicted(lab.project, predictor.card.id)
+            for mask, mask_there in zip(expected, found, strict=True):
+                # Tiles there have less round them than the blocks here.
+                assert np.mean(mask != mask_there) < 5e-3
+        if number + 1 < rounds:
+            assert there.gate.serve, "the first one serves, and is the one to beat"
+            reviewed(lab.project, tmp_path / "field-scenes", 4)
+    assert lab.posts() == rounds
 
 
 def phenoai(*argv: object) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from webargs import fields, validate
+from webargs import ValidationError, fields, validate
 
 PNG, ZIP, JPEG, JSON = "image/png", "application/zip", "image/jpeg", "application/json"
 
@@ -52,7 +52,16 @@ def warm() -> None:
 
 
 def get_train_args() -> dict[str, Any]:
-    return {"delay": fields.Float(load_default=0.0), "data": fields.Str(load_default="")}
+    return {
+        "delay": fields.Float(load_default=0.0),
+        "data": fields.Str(load_default="", validate=_known_here),
+    }
+
+
+def _known_here(name: str) -> None:
+    """Refuse what the description of the module does not speak of."""
+    if name == "nowhere":
+        raise ValidationError("There are <b>no</b> such data here.")
 
 
 def train(**given: Any) -> dict[str, Any]:

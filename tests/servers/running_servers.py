@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 import keyring
@@ -24,6 +24,13 @@ import keyring.errors
 import pytest
 
 from napari_phenoai.core.endpoints import Endpoint
+
+if TYPE_CHECKING:
+    from tests.servers.oidc_providers import node_folder, provider, real, stand_in
+else:
+    from oidc_providers import node_folder, provider, real, stand_in
+
+__all__ = ["node_folder", "provider", "real", "stand_in"]
 
 MODULES = Path(__file__).resolve().parent
 MODELS = ("good", "bad")

@@ -8,24 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_phenoai.cli.endpoint_input import checked
 from napari_phenoai.cli.endpoint_lines import (
     form_lines,
     form_table,
     module_lines,
     offered_line,
     public,
-    warnings_of,
 )
 from napari_phenoai.cli.endpoint_login import login
 from napari_phenoai.cli.output import Json, reporting
 
 if TYPE_CHECKING:
-    from napari_phenoai.core.endpoints import Endpoint
-    from napari_phenoai.remote.auth import Login
     from napari_phenoai.remote.connections import Connections
 
-__all__ = ["endpoints", "saved_connections"]
+__all__ = ["ask_person", "endpoints", "saved_connections"]
 
 endpoints = typer.Typer(
     help="Servers that predict: add, list, test, show, remove, log in.", no_args_is_help=True
@@ -48,35 +44,17 @@ def add(
     json: Json = False,
 ) -> None:
     """Add a server, or change the one of this name."""
-    from napari_phenoai.core.endpoints import Endpoint
-    from napari_phenoai.core.ids import slug
     from napari_phenoai.io.endpoints import EndpointBook
-    from napari_phenoai.remote.addresses import base_url, shown
+    from napari_phenoai.remote.addresses import shown
+    from napari_phenoai.remote.server_list import How, add_server
 
     with reporting(as_json=json) as out:
-        base = base_url(url)
-        place = shown(base).partition("://")[2]
-        book = EndpointBook()
-        called = name or slug(place)[:40]
-        old = next((item for item in book.read().endpoints if item.name == called), None)
-        new = checked(
-            Endpoint,
-            name=called,
-            url=base,
-            ca_file=None if ca_file is None else str(ca_file.resolve()),
-            at_once=at_once,
-            kind=kind,
-            credential=old.credential if old is not None and old.url == base else None,
-        )
-        models: list[str] = []
-        if check:
-            from napari_phenoai.remote.connections import client_of
-
-            with client_of(new, _login(new)) as client:
-                client.check()
-                models = [] if _waits_for_login(new) else [one.key for one in client.offers()]
-        book.change(lambda listed: listed.with_endpoint(new))
-        lines = [f"{called}: {shown(base)}", *(f"  {key}" for key in models)]
+        file = None if ca_file is None else str(ca_file.resolve())
+        how = How(file, at_once, ask=check)
+        found = add_server(EndpointBook(), url, name or "", kind=kind, how=how)
+        new, models = found.endpoint, [offer.key for offer in found.offers]
+        lines = [f"{new.name}: {shown(new.url)}", *(f"  {key}" for key in models)]
+        lines += [f"! {text}" for text in found.cautions]
         out.result({"endpoint": public(new), "models": models}, *lines)
 
 
@@ -98,24 +76,24 @@ def list_(json: Json = False) -> None:
 
 def probe(name: Name, json: Json = False) -> None:
     """Ask a server whether it works, and how fast it answers."""
+    from napari_phenoai.remote.server_list import look_at
+
     with reporting(as_json=json) as out:
         connections = saved_connections()
-        client = connections.client(name)
-        seconds = client.check()
-        found = client.offers()
+        found = look_at(connections.client(name))
         facts = [
             {
                 "model": offer.key,
                 "predict": offer.predict is not None,
                 "train": offer.train is not None,
             }
-            for offer in found
+            for offer in found.offers
         ]
-        lines = [f"{name} answers in {seconds * 1000:.0f} ms."]
+        lines = [f"{name} answers in {found.seconds * 1000:.0f} ms."]
         lines += [offered_line(fact) for fact in facts]
-        warnings = warnings_of(client)
+        warnings = list(found.cautions)
         out.result(
-            {"name": name, "seconds": seconds, "models": facts, "warnings": warnings},
+            {"name": name, "seconds": found.seconds, "models": facts, "warnings": warnings},
             *lines,
             *(f"! {text}" for text in warnings),
         )
@@ -148,26 +126,18 @@ def show(
 
 
 def remove(name: Name, json: Json = False) -> None:
-    """Remove a server, and its login where no other server uses that."""
-    from napari_phenoai.errors import SignInError
+    """Remove a server, its storage, and its login where no other server uses that."""
     from napari_phenoai.io.endpoints import EndpointBook
+    from napari_phenoai.loop.remote_storage import remove_wholly
     from napari_phenoai.remote.credentials import KeyringSecrets
-    from napari_phenoai.remote.oidc_login import give_back
 
     with reporting(as_json=json) as out:
-        book = EndpointBook()
-        before = book.read()
-        after = book.change(lambda listed: listed.without(name))
-        kept = {item.name for item in after.credentials}
-        gone = [item for item in before.credentials if item.name not in kept]
-        out.result({"removed": name, "logins": [item.name for item in gone]}, f"Removed {name}.")
-        for item in gone:
-            if item.kind != "command":
-                try:
-                    give_back(item, KeyringSecrets())
-                    KeyringSecrets().forget(item.name)
-                except SignInError as error:
-                    typer.echo(f"The login {item.name} is not removed: {error}", err=True)
+        logins, storage = remove_wholly(EndpointBook(), KeyringSecrets(), name)
+        lines = [f"Removed {name}."]
+        if storage is not None:
+            lines.append(f"What it has in its storage {storage.url} stays there.")
+        told = None if storage is None else storage.url
+        out.result({"removed": name, "logins": list(logins), "storage": told}, *lines)
 
 
 def profiles(json: Json = False) -> None:
@@ -216,26 +186,12 @@ def saved_connections() -> Connections:
     from napari_phenoai.remote.connections import Connections
     from napari_phenoai.remote.credentials import KeyringSecrets
 
-    return Connections(EndpointBook(), KeyringSecrets(), _ask)
+    return Connections(EndpointBook(), KeyringSecrets(), ask_person)
 
 
-def _ask(question: str) -> bool:
+def ask_person(question: str) -> bool:
+    """Ask whoever sits at the terminal; nobody there means no."""
     return sys.stdin.isatty() and typer.confirm(question, err=True)
-
-
-def _waits_for_login(endpoint: Endpoint) -> bool:
-    """Tell whether a server says nothing of itself before somebody has logged in."""
-    return endpoint.kind == "oscar" and endpoint.credential is None
-
-
-def _login(endpoint: Endpoint) -> Login:
-    from napari_phenoai.io.endpoints import EndpointBook
-    from napari_phenoai.remote.credentials import KeyringSecrets, login_for
-
-    book = EndpointBook()
-    known = book.read().credential(endpoint.credential or "")
-    kept = saved_connections().kept(known) if known and known.kind == "oidc" else None
-    return login_for(endpoint, known, KeyringSecrets(), kept=kept)
 
 
 for _command in (add, list_, show, remove, login, profiles, catalogue):

@@ -8,9 +8,8 @@ if TYPE_CHECKING:
     from napari_phenoai.core.endpoints import Endpoint
     from napari_phenoai.core.forms import Form, FormField
     from napari_phenoai.remote.catalogue import CatalogueModule
-    from napari_phenoai.remote.deepaas import DeepaasClient
 
-__all__ = ["form_lines", "form_table", "module_lines", "offered_line", "public", "warnings_of"]
+__all__ = ["form_lines", "form_table", "module_lines", "offered_line", "public"]
 
 
 def public(endpoint: Endpoint) -> dict[str, object]:
@@ -22,23 +21,6 @@ def offered_line(fact: dict[str, object]) -> str:
     """Return a line on what can be done with one model."""
     can = [word for word in ("predict", "train") if fact[word]]
     return f"  {fact['model']}: {' and '.join(can) or 'nothing'}"
-
-
-def warnings_of(client: DeepaasClient) -> list[str]:
-    """Return what a person should know before they send pictures there."""
-    from napari_phenoai.remote.addresses import is_loopback
-
-    endpoint, found = client.endpoint, []
-    if endpoint.credential is None and not is_loopback(endpoint.url):
-        found.append("This server is open: whoever knows its address can use it and see trainings.")
-    if endpoint.url.startswith("http://") and not is_loopback(endpoint.url):
-        found.append("What is sent there can be read on the way: it has no https.")
-    found += [
-        f"{offer.key} is a stand-in: the real model of this server could not be loaded."
-        for offer in client.offers()
-        if offer.is_stand_in
-    ]
-    return found
 
 
 def form_table(form: Form | None) -> list[dict[str, object]] | None:

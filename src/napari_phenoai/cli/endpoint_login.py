@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json as jsons
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from napari_phenoai.cli.endpoint_input import checked, keep_secret, split
+from napari_phenoai.cli.endpoint_input import typed_secret
 from napari_phenoai.cli.output import Json, reporting
 
 if TYPE_CHECKING:
     from napari_phenoai.cli.output import Reporter
-    from napari_phenoai.core.endpoints import Credential, Endpoint
-    from napari_phenoai.io.endpoints import EndpointBook
+    from napari_phenoai.core.endpoints import Credential
+    from napari_phenoai.remote.browser_login import Asked
     from napari_phenoai.remote.oidc import DeviceCode
 
 __all__ = ["login"]
@@ -44,100 +44,53 @@ def login(
 
     Secrets are asked for, or read from standard input; they are never an argument.
     """
-    from napari_phenoai.core.endpoints import Credential
     from napari_phenoai.io.endpoints import EndpointBook
-    from napari_phenoai.remote.addresses import check_secret_may_go, origin
+    from napari_phenoai.remote.addresses import check_secret_may_go
+    from napari_phenoai.remote.browser_login import Asked
+    from napari_phenoai.remote.credentials import KeyringSecrets
+    from napari_phenoai.remote.server_logins import log_in, log_out
 
     with reporting(as_json=json) as out:
-        book = EndpointBook()
+        book, secrets = EndpointBook(), KeyringSecrets()
         endpoint = book.read().endpoint(name)
         if out_:
-            _log_out(book, endpoint, out)
+            told = log_out(book, secrets, name)
+            result = {"name": name, "login": None, "revoked": told}
+            out.result(result, f"Logged out of {name}.")
             return
         check_secret_may_go(endpoint.url)
         if oidc is not None:
-            new = _oidc(oidc, client, scope, ca_file, book)
-            if endpoint.credential == new.name or not _holds(book, new):
-                _in_browser(book, new, out)
+            file = None if ca_file is None else str(ca_file.resolve())
+            kept = _in_browser(name, Asked(oidc, client or "", scope, file), out)
         else:
-            new = checked(
-                Credential,
-                name=name,
-                kind="command" if command else "basic" if user else "token",
-                user=user or "",
-                command=split(command),
-                origins=(origin(endpoint.url),),
+            kind = _kind(command, user)
+            secret = "" if kind == "command" else typed_secret(kind)
+            kept = log_in(
+                book, secrets, name, kind, secret=secret, user=user or "", command=command or ""
             )
-            keep_secret(new)
-        place = origin(endpoint.url)
-        new = new.but(origins=tuple(dict.fromkeys((*new.origins, place))))
-        book.change(
-            lambda listed: listed.with_credential(new).with_endpoint(
-                listed.endpoint(name).but(credential=new.name)
-            )
-        )
-        out.result({"name": name, "login": new.kind}, f"Logged in at {name} ({new.kind}).")
+        out.result({"name": name, "login": kept.kind}, f"Logged in at {name} ({kept.kind}).")
 
 
-def _oidc(
-    issuer: str, client: str | None, scope: str, ca_file: Path | None, book: EndpointBook
-) -> Credential:
-    """Return the login for an issuer: the one that is known already, or a new one."""
-    from napari_phenoai.core.endpoints import Credential
-    from napari_phenoai.errors import InputError
-    from napari_phenoai.remote.oidc_login import login_name
-    from napari_phenoai.remote.oidc_provider import SCOPE, issuer_of
-
-    if not client:
-        hint = "Whoever runs it registers the program and tells you its id: --client ID."
-        raise InputError("The issuer needs to know which program asks.", hint=hint)
-    address = issuer_of(issuer)
-    name = login_name(address, client)
-    old = book.read().credential(name)
-    return checked(
-        Credential,
-        name=name,
-        kind="oidc",
-        issuer=address,
-        client=client,
-        scope=scope or SCOPE,
-        ca_file=None if ca_file is None else str(ca_file.resolve()),
-        origins=() if old is None else old.origins,
-    )
+def _kind(command: str | None, user: str | None) -> Literal["token", "basic", "command"]:
+    if command:
+        return "command"
+    return "basic" if user else "token"
 
 
-def _holds(book: EndpointBook, credential: Credential) -> bool:
-    """Tell whether somebody has logged in with the issuer already, for another server."""
-    from napari_phenoai.errors import EndpointError
-    from napari_phenoai.remote.connections import Connections
-    from napari_phenoai.remote.credentials import KeyringSecrets
-
-    secrets = KeyringSecrets()
-    if secrets.get(credential.name) is None:
-        return False
-    try:
-        Connections(book, secrets).kept(credential).token()
-    except EndpointError:
-        return False
-    return True
-
-
-def _in_browser(book: EndpointBook, credential: Credential, out: Reporter) -> None:
+def _in_browser(name: str, asked: Asked, out: Reporter) -> Credential:
     """Show a code, wait until it is typed in, keep what comes back."""
-    from napari_phenoai.remote.connections import Connections
+    from napari_phenoai.cli.endpoint_commands import saved_connections
+    from napari_phenoai.io.endpoints import EndpointBook
+    from napari_phenoai.remote.browser_login import log_in_by_code
     from napari_phenoai.remote.credentials import KeyringSecrets
-    from napari_phenoai.remote.oidc import device_login
-    from napari_phenoai.remote.oidc_provider import discover
-
-    secrets = KeyringSecrets()
-    secrets.get(credential.name)  # without a keyring, nobody should have to type in a code
-    kept = Connections(book, secrets).kept(credential)
 
     def show(code: DeviceCode) -> None:
         _show(code, out)
 
+    book, secrets = EndpointBook(), KeyringSecrets()
     out.resume = "The code does not hold any more; log in again."
-    kept.take(out.run(device_login(discover(credential), credential, show), "Login"))
+    work = log_in_by_code(book, secrets, saved_connections(), name, asked, show=show)
+    return out.run(work, "Login")
 
 
 def _show(code: DeviceCode, out: Reporter) -> None:
@@ -148,31 +101,3 @@ def _show(code: DeviceCode, out: Reporter) -> None:
         typer.echo(f"Open {code.address} and type in the code  {code.code}", err=True)
         if code.direct:
             typer.echo(f"or open {code.direct}", err=True)
-
-
-def _log_out(book: EndpointBook, endpoint: Endpoint, out: Reporter) -> None:
-    """Take the login off the server; forget it where no other server uses it."""
-    from napari_phenoai.remote.credentials import KeyringSecrets
-    from napari_phenoai.remote.oidc_login import give_back
-
-    before = book.read()
-    after = book.change(
-        lambda listed: listed.with_endpoint(listed.endpoint(endpoint.name).but(credential=None))
-    )
-    used = {item.credential for item in after.endpoints}
-    known = before.credential(endpoint.credential or "")
-    told = False
-    if endpoint.credential and endpoint.credential not in used:
-        secrets = KeyringSecrets()
-        if known is not None and known.kind == "oidc":
-            told = give_back(known, secrets)
-        if known is None or known.kind != "command":
-            secrets.forget(endpoint.credential)
-        name = endpoint.credential
-        book.change(
-            lambda listed: listed.but(
-                credentials=tuple(one for one in listed.credentials if one.name != name)
-            )
-        )
-    result = {"name": endpoint.name, "login": None, "revoked": told}
-    out.result(result, f"Logged out of {endpoint.name}.")

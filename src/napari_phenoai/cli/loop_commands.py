@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_phenoai.cli.output import Json, author_name, reporting
+from napari_phenoai.cli.pairs import pairs_of
 from napari_phenoai.cli.project_commands import Folder
 
 if TYPE_CHECKING:
@@ -87,8 +88,17 @@ def train(
     module: Annotated[
         str | None, typer.Option(help="Model of that server, where there are several.")
     ] = None,
+    value: Annotated[
+        list[str] | None, typer.Option(help="name=value for a field of that model; repeat.")
+    ] = None,
+    call: Annotated[
+        bool, typer.Option("--call", help="Send these values only, no data of the project.")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the trainings on servers.")
+    ] = False,
+    others: Annotated[
+        bool, typer.Option("--others", help="With --resume: also with those begun elsewhere.")
     ] = False,
     wait: Annotated[bool, typer.Option(help="Wait for the end of a training on a server.")] = True,
     author: Author = None,
@@ -115,11 +125,14 @@ def train(
     )
     with reporting(as_json=json) as out, Project.open(folder) as project:
         if resume:
-            resume_all(out, project)
+            resume_all(out, project, others=others)
             return
         if on is not None:
-            train_on(out, project, on, settings, module, from_, author_name(author), wait=wait)
+            how: dict[str, Any] = {"wait": wait, "values": pairs_of(value or []), "call": call}
+            train_on(out, project, on, settings, module, from_, author_name(author), **how)
             return
+        if value or call:
+            raise typer.BadParameter("--value and --call are for a server: add --on NAME.")
         out.resume = "Nothing was changed. Run the same command again to train."
         argv = command(project.path, settings, parent=from_, author=author_name(author))
         work = process_work(argv, log=project.path / "training.log")

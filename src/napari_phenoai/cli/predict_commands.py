@@ -9,6 +9,7 @@ import typer
 
 from napari_phenoai.cli.loop_commands import Device, Precision
 from napari_phenoai.cli.output import Json, reporting
+from napari_phenoai.cli.pairs import pairs_of
 from napari_phenoai.cli.project_commands import Folder
 from napari_phenoai.errors import InputError
 
@@ -106,7 +107,7 @@ def _on_server(
             project,
             connections.client(name),
             offer=model,
-            values=_values(values),
+            values=pairs_of(values),
             meaning=meaning,
             images=images or [region.image for region in regions] or None,
         )
@@ -120,14 +121,6 @@ def _on_server(
         {"model": used, "tiles": count, "server": name},
         f"Predicted {count} tiles of 512 px on {name}, kept as {used}; the rest was there already.",
     )
-
-
-def _values(given: Sequence[str]) -> dict[str, object]:
-    pairs = [text.partition("=") for text in given]
-    wrong = next((text for text, pair in zip(given, pairs, strict=True) if not pair[1]), None)
-    if wrong is not None:
-        raise typer.BadParameter(f"{wrong!r} is not of the form name=value.")
-    return {name.strip(): value for name, _, value in pairs}
 
 
 def _on_cluster(address: str) -> Callable[..., Work[int]]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import typer
 
 from napari_phenoai.core.remote_training import REMOTE_TRAINING, state_words
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_phenoai.cli.output import Reporter
     from napari_phenoai.core.ports import TrainSettings
     from napari_phenoai.core.records import JobRecord
+    from napari_phenoai.core.remote_training import RemoteTraining
     from napari_phenoai.io.project import Project
 
 __all__ = ["all_jobs", "resume_all", "stop_job", "train_on", "watch_all"]
@@ -25,17 +30,25 @@ def train_on(
     author: str,
     *,
     wait: bool,
+    values: Mapping[str, object] | None = None,
+    call: bool = False,
 ) -> None:
-    """Train on a server of the list, and wait until the model is here."""
+    """Train on a server of the list, and wait until the model is here.
+
+    With `call` only `values` are sent, and no model comes back.
+    """
     from napari_phenoai.cli.endpoint_commands import saved_connections
+    from napari_phenoai.loop.remote_begin import begin_call
     from napari_phenoai.loop.remote_train import begin_training, follow_training
 
     connections = saved_connections()
     try:
         client = connections.client(server)
-        training = begin_training(
-            project, client, settings, module=module, base=base, author=author
-        )
+        how: dict[str, Any] = {"module": module, "author": author}
+        if call:
+            training = begin_call(project, client, values or {}, **how)
+        else:
+            training = begin_training(project, client, settings, base=base, values=values, **how)
         out.resume = f"The training is kept. Go on with: phenoai train {project.path} --resume."
         if wait:
             _followed(out, project, training.id)
@@ -51,11 +64,9 @@ def train_on(
     )
 
 
-def resume_all(out: Reporter, project: Project) -> None:
+def resume_all(out: Reporter, project: Project, *, others: bool = False) -> None:
     """Go on with all trainings on servers of which something is still to come."""
-    from napari_phenoai.io.trainings import TrainingStore
-
-    found = TrainingStore(project.path).open()
+    found = _wanted(project, others=others)
     out.resume = "The training is kept. Run the same command again to go on."
     for training in found:
         _followed(out, project, training.id)
@@ -66,12 +77,11 @@ def resume_all(out: Reporter, project: Project) -> None:
 def watch_all(out: Reporter, project: Project) -> None:
     """Go on with all trainings on servers, however each of them ends."""
     from napari_phenoai.cli.endpoint_commands import saved_connections
-    from napari_phenoai.io.trainings import TrainingStore
     from napari_phenoai.loop.remote_train import follow_training
 
     connections = saved_connections()
     try:
-        for training in TrainingStore(project.path).open():
+        for training in _wanted(project):
             out.run(follow_training(project, connections.client, training.id), training.title)
     finally:
         connections.close()
@@ -104,6 +114,25 @@ def all_jobs(project: Project) -> list[JobRecord]:
     here = [job for job in project.ledger.jobs() if job.kind != REMOTE_TRAINING]
     there = [training.as_job() for training in TrainingStore(project.path).all()]
     return sorted((*here, *there), key=lambda job: (job.started, job.id), reverse=True)
+
+
+def _wanted(project: Project, *, others: bool = False) -> list[RemoteTraining]:
+    """Return the trainings to go on with; those of somebody else only if a person says so."""
+    from napari_phenoai.cli.endpoint_commands import ask_person
+    from napari_phenoai.loop.remote_begin import open_trainings, take_over
+    from napari_phenoai.remote.redaction import plain
+
+    own, foreign = open_trainings(project)
+    for training in foreign:
+        where = plain(training.server, 64)
+        text = f"The training {training.id} on {where} was not begun here."
+        if others or ask_person(f"{text} Ask {where} for it?"):
+            take_over(training)
+            own.append(training)
+        else:
+            hint = f"To go on with it, too: phenoai train {project.path} --resume --others."
+            typer.echo(f"{text} Nothing was asked there. {hint}", err=True)
+    return own
 
 
 def _followed(out: Reporter, project: Project, training_id: str) -> None:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_phenoai.cli.output import Json, reporting
+from napari_phenoai.cli.pairs import pairs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from napari_phenoai.io.storages import SavedStorage
 
 __all__ = ["COMMANDS"]
@@ -42,8 +41,7 @@ def storage(
         EndpointBook().read().endpoint(server)
         book = StorageBook()
         if remove:
-            _forget(book.read().of(server))
-            book.change(lambda listed: listed.without(server))
+            _forget(server)
             out.result({"storage": None}, f"{server} has no storage any more.")
             return
         if url is None:
@@ -53,7 +51,7 @@ def storage(
             out.result({"storage": told}, line)
             return
         new = SavedStorage(
-            server=server, url=url, options=_pairs(option or ()), secrets=tuple(secret or ())
+            server=server, url=url, options=pairs_of(option or ()), secrets=tuple(secret or ())
         )
         keys = _asked(new)
         if check:
@@ -66,14 +64,6 @@ def storage(
 def _line(saved: SavedStorage) -> str:
     keys = f", with {', '.join(saved.secrets)} in the keyring" if saved.secrets else ""
     return f"{saved.server} takes data from {saved.url}{keys}."
-
-
-def _pairs(given: Sequence[str]) -> dict[str, object]:
-    pairs = [text.partition("=") for text in given]
-    wrong = next((text for text, pair in zip(given, pairs, strict=True) if not pair[1]), None)
-    if wrong is not None:
-        raise typer.BadParameter(f"{wrong!r} is not of the form name=value.")
-    return {name.strip(): value for name, _, value in pairs}
 
 
 def _asked(saved: SavedStorage) -> dict[str, str]:
@@ -100,15 +90,15 @@ def _keep(saved: SavedStorage, keys: dict[str, str]) -> None:
         KeyringSecrets().put(saved.login, json_text.dumps(keys))
 
 
-def _forget(saved: SavedStorage | None) -> None:
+def _forget(server: str) -> None:
     from contextlib import suppress
 
     from napari_phenoai.errors import SignInError
+    from napari_phenoai.loop.remote_storage import forget_storage
     from napari_phenoai.remote.credentials import KeyringSecrets
 
-    if saved is not None and saved.secrets:
-        with suppress(SignInError):
-            KeyringSecrets().forget(saved.login)
+    with suppress(SignInError):
+        forget_storage(server, KeyringSecrets())
 
 
 COMMANDS = (storage,)

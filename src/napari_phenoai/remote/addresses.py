@@ -141,7 +141,7 @@ def _split(url: str) -> SplitResult:
     if parts.scheme not in _PORTS or not parts.hostname or re.search(r"[\s\\]", url):
         raise InputError("This is no address of a server.", hint=_HINT)
     if parts.username is not None or parts.password is not None:
-        hint = "Leave them out of the address and log in with: phenoai endpoints login NAME."
+        hint = "Leave them out; then log in: in the Servers dock, or phenoai endpoints login NAME."
         raise InputError("An address with a user name or a password is not kept.", hint=hint)
     return parts
 

@@ -102,7 +102,7 @@ class Catalogue:
         try:
             found = self._get(f"{_MODULES}/{quote(name, safe='')}/metadata")
         except RefusedError as error:
-            hint = "phenoai endpoints catalogue lists all names."
+            hint = "The Marketplace page, or phenoai endpoints catalogue, lists all names."
             raise InputError(
                 f"There is no module {plain(name, 80)}. {error.what}", hint=hint
             ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Protocol
 
+from napari_phenoai.remote.addresses import origin
 from napari_phenoai.remote.credentials import allowed, login_for
 from napari_phenoai.remote.deepaas import DeepaasClient
 from napari_phenoai.remote.oidc_login import KeptLogin
@@ -54,7 +55,8 @@ class Connections:
         Where secrets are looked up.
     ask : callable, optional
         Is given a question before a login goes to a server for the first time, and
-        returns whether it may; without it the answer is no.
+        returns whether it may; without it the answer is no. It may wait for a person:
+        meanwhile all other clients can be had.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Connections:
         self._lock = threading.RLock()
 
     def client(self, name: str) -> DeepaasClient:
-        """Return the client of the server called `name`.
+        """Return the client of the server called `name`; any thread may ask for it.
 
         It is the same one each time, unless the server's settings have changed.
 
@@ -79,10 +81,11 @@ class Connections:
         SignInError
             If its login is missing, or not allowed for it.
         """
+        self._ask_if_new(name)
         with self._lock:
             listed = self._book.read()
             endpoint = listed.endpoint(name)
-            credential = self._allowed(endpoint, listed)
+            credential = listed.credential(endpoint.credential or "")
             old = self._clients.get(name)
             if old is not None and old[:2] == (endpoint, credential):
                 return old[2]
@@ -120,19 +123,27 @@ class Connections:
         for name in list(self._clients):
             self.forget(name)
 
-    def _allowed(self, endpoint: Endpoint, listed: EndpointList) -> Credential | None:
-        if endpoint.credential is None:
-            return None
-        known = listed.credential(endpoint.credential)
+    def _ask_if_new(self, name: str) -> None:
+        """Have a login allowed for a server that it did not go to before."""
+        listed = self._book.read()
+        endpoint = listed.endpoint(name)
+        known = listed.credential(endpoint.credential or "")
         if known is None:
-            return None
-        credential = allowed(known, endpoint.url, self._ask)
-        if credential != known:
-            self._book.change(lambda now: now.with_credential(credential))
-        return credential
+            return
+        place = origin(endpoint.url)
+        if allowed(known, endpoint.url, self._ask) != known:
+            self._book.change(lambda now: _with_place(now, known.name, place))
 
     def _login(self, endpoint: Endpoint, credential: Credential | None) -> Login:
         kept = None
         if credential is not None and credential.kind == "oidc":
             kept = self.kept(credential)
         return login_for(endpoint, credential, self._secrets, kept=kept)
+
+
+def _with_place(listed: EndpointList, login: str, place: str) -> EndpointList:
+    """Return the list with `place` among those of a login; nothing else of it changes."""
+    known = listed.credential(login)
+    if known is None or place in known.origins:
+        return listed
+    return listed.with_credential(known.but(origins=(*known.origins, place)))

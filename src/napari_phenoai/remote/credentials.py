@@ -184,7 +184,7 @@ def allowed(
         return credential
     question = f"May the login {credential.name} be sent to {place}?"
     if ask is None or not ask(question):
-        hint = "If you trust it: phenoai endpoints login NAME."
+        hint = "If you trust it: Test in the Servers dock, or phenoai endpoints login NAME."
         raise SignInError(f"The login {credential.name} is not for {shown(url)}.", hint=hint)
     return credential.but(origins=(*credential.origins, place))
 
@@ -221,7 +221,7 @@ def login_for(
     """
     if endpoint.credential is None:
         return NoLogin(endpoint.url)
-    hint = f"Log in again: phenoai endpoints login {endpoint.name}."
+    hint = f"Log in again: in the Servers dock, or phenoai endpoints login {endpoint.name}."
     if credential is None:
         raise SignInError(f"The login {endpoint.credential} is not known here.", hint=hint)
     allowed(credential, endpoint.url)

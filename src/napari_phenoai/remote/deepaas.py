@@ -177,7 +177,8 @@ class DeepaasClient:
             If anything else fails.
         """
         if offer.predict is None:
-            hint = f"phenoai endpoints show {self.endpoint.name} lists what it offers."
+            name = self.endpoint.name
+            hint = f"The Servers dock, or phenoai endpoints show {name}, lists what it offers."
             raise RefusedError(f"{offer.key} does not predict at this server.", hint=hint)
         sendable = encoded(offer.predict, values or {}, files, accept)
 

@@ -224,5 +224,5 @@ def give_back(credential: Credential, secrets: _Secrets) -> bool:
 
 
 def _nobody(name: str) -> SignInError:
-    hint = "Log in again: phenoai endpoints login NAME."
+    hint = "Log in again: in the Servers dock, or phenoai endpoints login NAME."
     return SignInError(f"The login {name} is not in the keyring.", hint=hint)

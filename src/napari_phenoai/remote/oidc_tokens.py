@@ -203,7 +203,7 @@ def refusal_of(provider: Provider, answer: Answer) -> SignInError | ServerFailed
         hint = "Start the login again."
         return CodeExpiredError("The code was not typed in in time.", hint=hint)
     if error == "invalid_grant":
-        hint = "Log in again: phenoai endpoints login NAME."
+        hint = "Log in again: in the Servers dock, or phenoai endpoints login NAME."
         return RevokedError(f"{place} does not take this login any more.", hint=hint)
     said = f" It says: {text}" if text else ""
     if error in {"invalid_client", "unauthorized_client"}:

@@ -85,7 +85,9 @@ def our_server(client: DeepaasClient, offer: Offer) -> OurServer | None:
         return None
 
 
-def our_model(client: DeepaasClient, offer: Offer, wanted: str = "") -> OurModel | None:
+def our_model(
+    client: DeepaasClient, offer: Offer, wanted: str = "", rather: str | None = None
+) -> OurModel | None:
     """Return the model that predicts at a server of ours; None at any other server.
 
     Parameters
@@ -95,7 +97,9 @@ def our_model(client: DeepaasClient, offer: Offer, wanted: str = "") -> OurModel
     offer : Offer
         What it offers.
     wanted : str
-        Id of a model; empty for the server's usual one.
+        Id of a model; empty for `rather`, or else the server's usual one.
+    rather : str, optional
+        Id of a model that is taken where the server has it and none is `wanted`.
 
     Raises
     ------
@@ -107,7 +111,8 @@ def our_model(client: DeepaasClient, offer: Offer, wanted: str = "") -> OurModel
     found = our_server(client, offer)
     if found is None:
         return None
-    name = wanted or found.default
+    known_there = any(model.id == rather for model in found.models)
+    name = wanted or (rather if known_there else found.default)
     chosen = next((model for model in found.models if model.id == name), None)
     if chosen is None:
         known = ", ".join(model.id for model in found.models) or "none yet"

@@ -128,7 +128,7 @@ def _certificate(server: str, said: str) -> CertificateError:
         hint = f"Try the address with http: {server.replace('https://', 'http://')}."
         return CertificateError(f"{server} does not speak https.", hint=hint)
     if any(mark in said for mark in ("CA certificate", "No such file", "invalid path", "NO_CERT")):
-        hint = "Give the right file with: phenoai endpoints add URL --ca-file FILE."
+        hint = "Give the right file, in a terminal: phenoai endpoints add URL --ca-file FILE."
         return CertificateError(f"The certificate file for {server} cannot be used.", hint=hint)
     hint = "If it is your institute's own, give its CA certificate: --ca-file FILE."
     return CertificateError(f"The certificate of {server} is not trusted.", hint=hint)
@@ -136,10 +136,10 @@ def _certificate(server: str, said: str) -> CertificateError:
 
 def _reason(status: int, server: str, *, is_html: bool) -> tuple[type[EndpointError], str, str]:
     if status in {401, 403}:
-        hint = "Log in again: phenoai endpoints login NAME."
+        hint = "Log in again: in the Servers dock, or phenoai endpoints login NAME."
         return SignInError, f"{server} wants a valid login ({status}).", hint
     if status == HTTPStatus.PAYMENT_REQUIRED:
-        hint = "phenoai endpoints show NAME lists what it offers."
+        hint = "The Servers dock, or phenoai endpoints show NAME, lists what it offers."
         return RefusedError, f"{server} does not offer this ({status}).", hint
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         hint = "Send tiles or a smaller picture."
@@ -154,7 +154,7 @@ def _reason(status: int, server: str, *, is_html: bool) -> tuple[type[EndpointEr
         hint = "The model does not say why: check the picture and the values before you try again."
         what = "A program" if is_html else "The model or its server"
         return ServerFailedError, f"{what} at {server} failed ({status}).", hint
-    hint = "Check the values; phenoai endpoints show NAME lists what it takes."
+    hint = "Check the values; the Servers dock, or phenoai endpoints show NAME, says more."
     return RefusedError, f"{server} refused the request ({status}).", hint
 
 

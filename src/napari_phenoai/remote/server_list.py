@@ -1,27 +1,18 @@
-"""The list of servers as a person changes it: add, log in, log out, remove."""
+"""The list of servers as a person changes it: looked at, added, removed."""
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from napari_phenoai.core.endpoints import Credential, Endpoint
+from napari_phenoai.core.endpoints import Endpoint
 from napari_phenoai.core.ids import slug
 from napari_phenoai.errors import InputError, SignInError
-from napari_phenoai.remote.addresses import (
-    base_url,
-    check_secret_may_go,
-    is_loopback,
-    origin,
-    shown,
-)
-from napari_phenoai.remote.auth import BasicLogin, clean_token
+from napari_phenoai.remote.addresses import base_url, is_loopback, shown
 from napari_phenoai.remote.connections import client_of
-from napari_phenoai.remote.credentials import token_of
-from napari_phenoai.remote.oidc_login import give_back
+from napari_phenoai.remote.server_logins import forget_login
 
 if TYPE_CHECKING:
     from napari_phenoai.remote.connections import Book
@@ -29,7 +20,7 @@ if TYPE_CHECKING:
     from napari_phenoai.remote.deepaas import DeepaasClient
     from napari_phenoai.remote.spec import Offer
 
-__all__ = ["Found", "add_server", "cautions", "log_in", "log_out", "look_at", "remove_server"]
+__all__ = ["Found", "How", "add_server", "cautions", "look_at", "remove_server"]
 
 _NAMES = "A name has letters, digits, spaces, dots and dashes; up to 64 of them."
 
@@ -56,6 +47,25 @@ class Found:
     cautions: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class How:
+    """How a server is asked.
+
+    Parameters
+    ----------
+    ca_file : str or None
+        Certificates to trust for it.
+    at_once : int
+        Predictions at a time.
+    ask : bool
+        Whether to ask it what it offers before it is put on the list.
+    """
+
+    ca_file: str | None = None
+    at_once: int = 1
+    ask: bool = True
+
+
 def look_at(client: DeepaasClient) -> Found:
     """Ask a server whether it works and what it offers.
 
@@ -65,12 +75,17 @@ def look_at(client: DeepaasClient) -> Found:
         If it does not answer, or is none of DEEPaaS.
     """
     seconds = client.check()
-    offers = client.offers()
+    offers = client.offers(fresh=True)
     return Found(client.endpoint, seconds, offers, cautions(client.endpoint, offers))
 
 
 def add_server(
-    book: Book, url: str, name: str = "", *, kind: Literal["deepaas", "oscar"] = "deepaas"
+    book: Book,
+    url: str,
+    name: str = "",
+    *,
+    kind: str = "deepaas",
+    how: How | None = None,
 ) -> Found:
     """Ask the server at `url` what it offers, and put it on the list.
 
@@ -87,27 +102,42 @@ def add_server(
         another address is not replaced.
     kind : str
         What it speaks: ``deepaas``, or ``oscar`` for a cluster of services.
+    how : How, optional
+        How it is asked. Given, it takes the place of what the list says of a server of
+        that name, whatever its address was; a login stays with the address it was for.
 
     Raises
     ------
     InputError
-        If the address or the name cannot be used, or the name is taken.
+        If the address, the name or the kind cannot be used, or the name is taken.
     EndpointError
         If it does not answer, or speaks something else; the list is then as it was.
     """
     base = base_url(url)
     called = name.strip() or slug(shown(base).partition("://")[2])[:40]
     old = next((item for item in book.read().endpoints if item.name == called), None)
-    if old is not None and (old.url, old.kind) != (base, kind):
+    same = old is not None and (old.url, old.kind) == (base, kind)
+    if old is not None and not same and how is None:
         hint = "Give another name, or remove that one first."
         raise InputError(f"There is a server called {called} already.", hint=hint)
-    try:
-        new = old or Endpoint(name=called, url=base, kind=kind)
-    except ValidationError as error:
-        raise InputError("This name cannot be used for a server.", hint=_NAMES) from error
-    found = _asked(new) if new.credential is None else Found(new, 0.0, (), ())
+    new = old if same and how is None else None
+    if new is None:
+        login = old.credential if old is not None and same else None
+        new = _endpoint(called, base, kind, how or How(), login)
+    ask = (how or How()).ask and new.credential is None
+    found = _asked(new) if ask else Found(new, 0.0, (), ())
     book.change(lambda listed: listed.with_endpoint(new))
     return found
+
+
+def _endpoint(name: str, url: str, kind: str, how: How, login: str | None) -> Endpoint:
+    told = {"name": name, "url": url, "kind": kind, "credential": login}
+    try:
+        return Endpoint.model_validate({**told, "ca_file": how.ca_file, "at_once": how.at_once})
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False)[0]["loc"][0]
+        hint = "It is deepaas or oscar." if wrong == "kind" else _NAMES
+        raise InputError(f"This {wrong} cannot be used for a server.", hint=hint) from error
 
 
 def _asked(new: Endpoint) -> Found:
@@ -118,98 +148,13 @@ def _asked(new: Endpoint) -> Found:
             return Found(new, 0.0, (), ("This server wants a login.",))
 
 
-def log_in(
-    book: Book,
-    secrets: Secrets,
-    name: str,
-    kind: Literal["token", "basic", "command"],
-    *,
-    secret: str = "",
-    user: str = "",
-    command: str = "",
-) -> Credential:
-    """Keep a login for the server called `name`.
-
-    Parameters
-    ----------
-    book : Book
-        The list.
-    secrets : Secrets
-        Where the secret is put, and nowhere else.
-    name : str
-        Of the server, and so of its login.
-    kind : str
-        ``token``, ``basic`` for user and password, ``command`` for a program that
-        prints a token; it is tried once.
-    secret : str
-        Token or password.
-    user : str
-        For ``basic``.
-    command : str
-        For ``command``: program and arguments, as in a terminal.
-
-    Raises
-    ------
-    InputError
-        If there is no such server, or something is missing or cannot be used.
-    SignInError
-        If the secret cannot be one, would travel unencrypted, or cannot be kept.
-    """
-    endpoint = book.read().endpoint(name)
-    check_secret_may_go(endpoint.url)
-    place = origin(endpoint.url)
-    words = _words(command) if kind == "command" else ()
-    if kind == "basic" and not user.strip():
-        raise InputError("The user name is missing.", hint="Fill it in.")
-    new = Credential(
-        name=name,
-        kind=kind,
-        user=user.strip() if kind == "basic" else "",
-        command=words,
-        origins=(place,),
-    )
-    if kind == "command":
-        token_of(words)
-    elif kind == "basic":
-        BasicLogin(place, new.user, secret)
-        secrets.put(name, secret)
-    else:
-        secrets.put(name, clean_token(secret))
-    book.change(
-        lambda listed: listed.with_credential(new).with_endpoint(
-            listed.endpoint(name).but(credential=name)
-        )
-    )
-    return new
-
-
-def log_out(book: Book, secrets: Secrets, name: str) -> None:
-    """Take the login off the server called `name`; forget it where no other one uses it.
-
-    Raises
-    ------
-    InputError
-        If there is no such server.
-    SignInError
-        If the keyring cannot be used; the server is without the login all the same.
-    """
-    before = book.read()
-    login = before.credential(before.endpoint(name).credential or "")
-    after = book.change(
-        lambda listed: listed.with_endpoint(listed.endpoint(name).but(credential=None))
-    )
-    if login is not None and login.name not in {item.credential for item in after.endpoints}:
-        gone = login.name
-        book.change(
-            lambda listed: listed.but(
-                credentials=tuple(one for one in listed.credentials if one.name != gone)
-            )
-        )
-        _forget(login, secrets)
-
-
-def remove_server(book: Book, secrets: Secrets, name: str) -> None:
+def remove_server(book: Book, secrets: Secrets, name: str) -> tuple[str, ...]:
     """Take the server called `name` off the list, with its login where no other uses it.
+
+    Returns
+    -------
+    tuple of str
+        Names of the logins that are gone with it.
 
     Raises
     ------
@@ -221,16 +166,17 @@ def remove_server(book: Book, secrets: Secrets, name: str) -> None:
     before = book.read()
     after = book.change(lambda listed: listed.without(name))
     kept = {item.name for item in after.credentials}
-    for login in before.credentials:
-        if login.name not in kept:
-            _forget(login, secrets)
+    gone = [login for login in before.credentials if login.name not in kept]
+    for login in gone:
+        forget_login(login, secrets)
+    return tuple(login.name for login in gone)
 
 
 def cautions(endpoint: Endpoint, offers: tuple[Offer, ...]) -> tuple[str, ...]:
     """Return what a person should know before they send pictures to a server."""
     found = []
     if endpoint.credential is None and not is_loopback(endpoint.url):
-        found.append("This server is open: whoever knows its address can use it.")
+        found.append("This server is open: whoever knows its address can use it and see trainings.")
     if endpoint.url.startswith("http://") and not is_loopback(endpoint.url):
         found.append("What is sent there can be read on the way: it has no https.")
     found += [
@@ -239,21 +185,3 @@ def cautions(endpoint: Endpoint, offers: tuple[Offer, ...]) -> tuple[str, ...]:
         if offer.is_stand_in
     ]
     return tuple(found)
-
-
-def _forget(login: Credential, secrets: Secrets) -> None:
-    if login.kind == "oidc":
-        give_back(login, secrets)
-    if login.kind != "command":
-        secrets.forget(login.name)
-
-
-def _words(command: str) -> tuple[str, ...]:
-    try:
-        words = tuple(shlex.split(command))
-    except ValueError as error:
-        hint = "Put quotes round the whole of it."
-        raise InputError("The command has an open quote.", hint=hint) from error
-    if not words:
-        raise InputError("The command is missing.", hint="Write it as in a terminal.")
-    return words

@@ -97,7 +97,8 @@ def submit(client: DeepaasClient, offer: Offer, values: Mapping[str, object]) ->
         If it has not.
     """
     if offer.train is None:
-        hint = f"phenoai endpoints show {client.endpoint.name} lists what it offers."
+        name = client.endpoint.name
+        hint = f"The Servers dock, or phenoai endpoints show {name}, lists what it offers."
         raise RefusedError(f"{offer.key} does not train at this server.", hint=hint)
     needed = [item.name for item in offer.train.files if item.required]
     if needed:
