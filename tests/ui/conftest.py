@@ -7,6 +7,8 @@ import itertools
 import os
 import shutil
 import tempfile
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,14 +153,15 @@ class Hands:
             self._move(point)
         mouse.mouseRelease(self.canvas, left, pos=self.point(*points[-1]))
 
-    def click(self, row: float, column: float) -> None:
+    def click(self, row: float, column: float, *, shift: bool = False) -> None:
         """Click once on the canvas."""
         from qtpy.QtCore import Qt
 
         place = self.point(row, column)
         self._move((row, column))
+        held = Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier
         mouse: Any = self.qtbot
-        mouse.mouseClick(self.canvas, Qt.MouseButton.LeftButton, pos=place)
+        mouse.mouseClick(self.canvas, Qt.MouseButton.LeftButton, held, pos=place)
 
     def _move(self, place: tuple[float, float]) -> None:
         mouse: Any = self.qtbot
@@ -257,3 +260,60 @@ def open_workbench(
     qtbot.waitUntil(rest, timeout=20_000)
     for dock in docks:
         dock.session.close()
+
+
+EDGE, WIDTH, DEPTH = 128, 16, 2
+"""Of the tiny network."""
+
+
+def _tiny_network(seed: int = 0) -> Any:
+    """A network of segment-anything with random weights, small enough for a test."""
+    import torch
+    from segment_anything import modeling
+
+    torch.manual_seed(seed)
+    grid = EDGE // 16
+    return modeling.Sam(
+        modeling.ImageEncoderViT(
+            depth=DEPTH, embed_dim=WIDTH, img_size=EDGE, mlp_ratio=2, num_heads=2, patch_size=16,
+            norm_layer=partial(torch.nn.LayerNorm, eps=1e-6), use_rel_pos=True, window_size=5,
+            global_attn_indexes=(1,), out_chans=32,
+        ),
+        modeling.PromptEncoder(
+            embed_dim=32, image_embedding_size=(grid, grid), input_image_size=(EDGE, EDGE),
+            mask_in_chans=8,
+        ),
+        modeling.MaskDecoder(
+            num_multimask_outputs=3, transformer_dim=32, iou_head_depth=2, iou_head_hidden_dim=16,
+            transformer=modeling.TwoWayTransformer(
+                depth=2, embedding_dim=32, mlp_dim=32, num_heads=2
+            ),
+        ),
+    ).eval()  # fmt: skip
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return a file with a tiny network that the window takes for a vit_b; caches are fresh."""
+    if find_spec("segment_anything") is None:
+        pytest.skip("needs the extra sam")
+    from napari_phenoai.ml.loading import avoid_triton
+
+    avoid_triton()
+    import segment_anything
+    import torch
+
+    from napari_phenoai.ml.sam import checkpoints
+
+    monkeypatch.setattr(checkpoints, "KINDS", {"vit_b": (WIDTH, DEPTH)})
+    monkeypatch.setitem(segment_anything.sam_model_registry, "vit_b", _tiny_network)
+    folder = tmp_path / "embeddings"
+    monkeypatch.setattr("napari_phenoai.ml.sam.cache.cache_folder", lambda: folder)
+    nothing = tmp_path / "checkpoints"
+    monkeypatch.setattr("napari_phenoai.ml.sam.catalogue.checkpoint_folder", lambda: nothing)
+    path = tmp_path / "tiny_sam.pth"
+    torch.save(_tiny_network().state_dict(), path)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield path
+    torch.set_num_threads(before)

@@ -12,12 +12,14 @@ from napari.layers import Image, Labels
 from napari.layers._multiscale_data import MultiScaleData
 from psygnal.qt import start_emitting_from_queue
 from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtWidgets import QWidget
 
 from napari_phenoai.core.edits import Edit
 from napari_phenoai.core.geometry import Tile
 from napari_phenoai.testing.project import tiny_project
 from napari_phenoai.ui.blocks import BlockReader
 from napari_phenoai.ui.controls.status_lines import StatusLines
+from napari_phenoai.ui.layer_setting import at_once, set_data
 from napari_phenoai.ui.pyramid import PatientPyramid
 from napari_phenoai.ui.refreshing import Refresher
 from napari_phenoai.ui.turns import Turns
@@ -119,6 +121,25 @@ def test_the_coarsest_level_follows_what_is_painted_and_read_anew(qtbot: QtBot, 
     qtbot.waitUntil(lambda: np.array_equal(whole, PIXELS), timeout=10_000)
 
 
+@pytest.mark.parametrize("kind", [Image, Labels])
+def test_other_pixels_are_never_an_empty_picture(
+    make_napari_viewer: Callable[..., napari.Viewer], kind: type[Image | Labels]
+) -> None:
+    levels = [np.ones((size, size), np.uint8) for size in (1024, 256)]
+    viewer = make_napari_viewer()
+    layer = kind(MultiScaleData(levels), multiscale=True)
+    viewer.add_layer(layer)
+    corner = np.array([[800, 800], [1000, 1000]])
+    layer._update_draw(1.0, corner, (200, 200))
+    assert layer.data_level == 0
+    with at_once(layer):
+        set_data(layer, MultiScaleData(levels))
+    assert _drawn(layer).shape == (256, 256)
+    layer._update_draw(1.0, corner, (200, 200))
+    assert layer.data_level == 0
+    assert _drawn(layer).shape == (201, 201)
+
+
 def test_a_step_is_taken_in_each_turn_until_none_is_left(qtbot: QtBot) -> None:
     steps, parent = [3, 2, 1], QObject()
 
@@ -132,6 +153,48 @@ def test_a_step_is_taken_in_each_turn_until_none_is_left(qtbot: QtBot) -> None:
     assert len(steps) == 3
     qtbot.waitUntil(lambda: not steps)
     qtbot.wait(20)
+
+
+@pytest.mark.parametrize("ending", ["last step", "error", "stop"])
+def test_the_canvas_keeps_its_picture_until_the_last_step(qtbot: QtBot, ending: str) -> None:
+    steps, canvas, parent = [3, 2, 1], QWidget(), QObject()
+    qtbot.addWidget(canvas)
+
+    def step() -> bool:
+        steps.pop()
+        assert not canvas.updatesEnabled()
+        if ending == "error" and len(steps) == 1:
+            raise ValueError
+        return bool(steps)
+
+    turns = Turns(step, parent, canvas)
+    turns.begin()
+    assert not canvas.updatesEnabled()
+    if ending == "stop":
+        turns.stop()
+    with qtbot.captureExceptions() as raised:
+        qtbot.waitUntil(canvas.updatesEnabled)
+    assert len(steps) == {"last step": 0, "error": 1, "stop": 3}[ending]
+    assert len(raised) == (ending == "error")
+
+
+def test_turns_outlive_their_canvas(qtbot: QtBot) -> None:
+    steps, canvas, parent = list(range(50)), QWidget(), QObject()
+    turns = Turns(lambda: bool(steps.pop()), parent, canvas)
+    turns.begin()
+    canvas.deleteLater()
+    qtbot.waitUntil(lambda: not steps)
+    turns.begin()
+    turns.stop()
+
+
+def test_an_empty_canvas_is_drawn_between_the_steps(qtbot: QtBot) -> None:
+    canvas, parent = QWidget(), QObject()
+    qtbot.addWidget(canvas)
+    turns = Turns(lambda: True, parent, canvas)
+    turns.begin(drawing=True)
+    assert canvas.updatesEnabled()
+    turns.stop()
 
 
 @pytest.fixture
@@ -221,6 +284,47 @@ def test_what_the_person_has_passed_over_is_never_shown(
     assert passed.where not in shown
     assert stack.picture is not None
     assert stack.picture.image == first.where.image
+
+
+def test_another_tile_is_seen_at_once_not_in_parts(hands: Hands) -> None:
+    class Spy(QObject):
+        drawn = 0
+
+        def eventFilter(self, _: Any, event: Any) -> bool:  # noqa: N802 - name of Qt's
+            self.drawn += event.type() == QEvent.Type.Paint
+            return False
+
+    spy, shown = Spy(), hands.session.current
+    hands.canvas.installEventFilter(spy)
+    hands.wait(hands.canvas.updatesEnabled)
+    hands.canvas.update()
+    hands.wait(lambda: spy.drawn)
+    _open(hands, _elsewhere(hands))
+    hands.wait(lambda: hands.session.desk is not None)
+    drawn = spy.drawn
+    hands.ready()
+    assert hands.session.current != shown
+    assert hands.canvas.updatesEnabled()
+    assert spy.drawn - drawn <= 2
+
+
+def test_outlines_of_overlays_come_a_turn_later_each(hands: Hands) -> None:
+    layers = hands.dock.bench.layers
+    labels, tile = layers.stack.overlays["labels"], layers.stack.tile
+    assert labels.visible
+    layers.set_outline(True)
+    assert tile is not None
+    assert (tile.contour, labels.contour) == (2, 0)
+    hands.wait(lambda: labels.contour == 2)
+    layers.set_outline(False)
+    layers.set_outline(True)
+    assert not layers.stack.catch_up()
+    layers.show("labels", visible=False)
+    layers.set_outline(False)
+    assert not layers.stack.catch_up()
+    assert labels.contour == 2, "a hidden overlay is not drawn anew"
+    layers.show("labels", visible=True)
+    hands.wait(lambda: labels.contour == 0)
 
 
 def test_labels_of_another_tile_have_no_program_compiled_anew(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -76,6 +76,27 @@ def test_a_new_project_needs_only_images_and_class_names(
     assert project.scheme.names == ("soil", "plant")
     assert project.spec.tile_px == 128
     assert dock.pages.currentIndex() == 1
+
+
+def test_a_new_project_can_be_one_of_single_objects(
+    session: Opened, qtbot: QtBot, tmp_path: Path
+) -> None:
+    write_scenes(tmp_path, 1, size=(300, 320))
+    dock = _dock(session)
+    form = dock.form
+    assert form.kind.currentText().startswith("Classes"), "unless something else is chosen"
+    _drop(dock, tmp_path / "images")
+    form.classes.setText("glass, seed")
+    form.kind.setFocus()
+    keyboard: Any = qtbot
+    keyboard.keyClick(form.kind, Qt.Key.Key_Down)
+    assert form.instances
+    form.create_button.click()
+    qtbot.waitUntil(lambda: len(_names(dock)) == 1, timeout=20_000)
+    project = session[1].project
+    assert project is not None
+    assert project.spec.has_objects
+    assert "single objects" in dock.page.title.text()
 
 
 def test_a_folder_that_is_taken_is_told_beside_the_form(

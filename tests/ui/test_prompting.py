@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
 
 from napari_phenoai.core.prompts import BoxPrompt, Prompts
 from napari_phenoai.io.project import Project
@@ -30,59 +29,15 @@ if TYPE_CHECKING:
     from napari_phenoai.ui.prompting_asked import Asked, Found
 
 torch = pytest.importorskip("torch")
-segment_anything = pytest.importorskip("segment_anything")
+pytest.importorskip("segment_anything")
 
-from segment_anything import modeling  # noqa: E402
-
-from napari_phenoai.ml.sam import checkpoints, everything  # noqa: E402
+from napari_phenoai.ml.sam import everything  # noqa: E402
 from napari_phenoai.ml.sam.cache import EmbeddingCache  # noqa: E402
 from napari_phenoai.ml.sam.loading import load_prompter  # noqa: E402
 from napari_phenoai.ml.sam.prompter import Prompter  # noqa: E402
 
-EDGE, WIDTH, DEPTH = 128, 16, 2
-MOVE_MS = 16
 SIEVE = partial(everything.Sieve, score=-1e9, stability=0.0, overlap=2.0)
 """Keeps all masks of a network that knows nothing."""
-
-
-def tiny(seed: int = 0) -> Any:
-    """A network of segment-anything with random weights, small enough for a test."""
-    torch.manual_seed(seed)
-    grid = EDGE // 16
-    return modeling.Sam(
-        modeling.ImageEncoderViT(
-            depth=DEPTH, embed_dim=WIDTH, img_size=EDGE, mlp_ratio=2, num_heads=2, patch_size=16,
-            norm_layer=partial(torch.nn.LayerNorm, eps=1e-6), use_rel_pos=True, window_size=5,
-            global_attn_indexes=(1,), out_chans=32,
-        ),
-        modeling.PromptEncoder(
-            embed_dim=32, image_embedding_size=(grid, grid), input_image_size=(EDGE, EDGE),
-            mask_in_chans=8,
-        ),
-        modeling.MaskDecoder(
-            num_multimask_outputs=3, transformer_dim=32, iou_head_depth=2, iou_head_hidden_dim=16,
-            transformer=modeling.TwoWayTransformer(
-                depth=2, embedding_dim=32, mlp_dim=32, num_heads=2
-            ),
-        ),
-    ).eval()  # fmt: skip
-
-
-@pytest.fixture
-def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Return a file with a tiny network that the window takes for a vit_b; caches are fresh."""
-    monkeypatch.setattr(checkpoints, "KINDS", {"vit_b": (WIDTH, DEPTH)})
-    monkeypatch.setitem(segment_anything.sam_model_registry, "vit_b", tiny)
-    folder = tmp_path / "embeddings"
-    monkeypatch.setattr("napari_phenoai.ml.sam.cache.cache_folder", lambda: folder)
-    nothing = tmp_path / "checkpoints"
-    monkeypatch.setattr("napari_phenoai.ml.sam.catalogue.checkpoint_folder", lambda: nothing)
-    path = tmp_path / "tiny_sam.pth"
-    torch.save(tiny().state_dict(), path)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield path
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -108,14 +63,6 @@ def prompting(hands: Hands) -> Prompting:
 def desk(hands: Hands) -> Desk:
     assert hands.session.desk is not None
     return hands.session.desk
-
-
-def shift_click(hands: Hands, row: float, column: float) -> None:
-    mouse: Any = hands.qtbot
-    place, shift = hands.point(row, column), Qt.KeyboardModifier.ShiftModifier
-    mouse.mouseMove(hands.canvas, place)
-    hands.qtbot.wait(MOVE_MS)
-    mouse.mouseClick(hands.canvas, Qt.MouseButton.LeftButton, shift, pos=place)
 
 
 def asked(hands: Hands) -> Asked:
@@ -238,7 +185,7 @@ def test_more_clicks_refine_and_backspace_takes_them_back(hands: Hands, checkpoi
     hands.click(20, 30)
     first = answered(hands)
     hands.key("Tab")
-    shift_click(hands, 50, 50)
+    hands.click(50, 50, shift=True)
     hands.wait(lambda: len(asked(hands).prompts.steps) == 2 and prompting(hands).shown)
     prompts = (
         Prompts()

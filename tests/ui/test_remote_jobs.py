@@ -12,20 +12,26 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 
-from napari_phenoai.core.endpoints import Endpoint
+from napari_phenoai.core.endpoints import Credential, Endpoint
 from napari_phenoai.core.ports import TrainSettings
+from napari_phenoai.core.remote_training import RemoteTraining
 from napari_phenoai.io.endpoints import EndpointBook
+from napari_phenoai.io.own_trainings import OwnTrainings
 from napari_phenoai.io.project import Project
 from napari_phenoai.io.trainings import TrainingStore
+from napari_phenoai.remote.credentials import KeyringSecrets
 from napari_phenoai.ui.learning import LearningDock
 from napari_phenoai.ui.remote_jobs import FollowJob, server_names
+from napari_phenoai.ui.server_desk import servers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import napari
     from pytestqt.qtbot import QtBot
+    from qtpy.QtWidgets import QAbstractButton
 
     from napari_phenoai.ui.session import Session
 
@@ -33,6 +39,7 @@ Opened = tuple["napari.Viewer", "Session"]
 
 MODULE = {"phenoai": "napari_phenoai.server.api"}
 WAIT_MS = 240_000
+_mouse: Any = QTest
 SMALL = {"decoder": (32, 16, 16, 8, 8), "epochs": 4000, "patience": 100_000}
 SLOW = TrainSettings(
     family="unet", pretrained=False, steps=100_000, batch=2, crop_px=32, extra=SMALL
@@ -42,6 +49,7 @@ PERSON = """
 import sys, time
 from psygnal import emit_queued
 from napari_phenoai.core.ports import TrainSettings
+from napari_phenoai.core.remote_training import RemoteTraining
 from napari_phenoai.ui.session import Session
 
 session = Session()
@@ -72,6 +80,10 @@ def lab(tmp_path: Path, starting: Any, monkeypatch: pytest.MonkeyPatch) -> Itera
 def posts(lab: Any) -> int:
     folder = lab.log.parent / "home" / "jobs"
     return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+def click(button: QAbstractButton) -> None:
+    _mouse.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
 def dock_of(opened: Opened, qtbot: QtBot) -> LearningDock:
@@ -183,6 +195,81 @@ def test_a_killed_program_finds_its_training_again(
     assert posts(lab) == 1
     with Project.open(worked_project) as project:
         assert project.models.verify(store.all()[0].model).family == "forest"
+
+
+def questions(dock: LearningDock) -> list[str]:
+    return list(dock.jobs.questions.rows)
+
+
+def test_a_training_that_somebody_else_has_begun_is_asked_for_once_the_person_says_so(
+    session: Opened, qtbot: QtBot, worked_project: Path, raw: Any, own_servers: Any
+) -> None:
+    server = raw(raw.reply(b"{}", status="404 No"))
+    EndpointBook().change(lambda listed: listed.with_endpoint(Endpoint(name="lab", url=server.url)))
+    strange = RemoteTraining(
+        id="of-a-stranger", server="lab", module="m", way="phenoai", state="running",
+        uuid="0" * 32, snapshot="x",
+    )  # fmt: skip
+    TrainingStore(worked_project).save(strange)
+    dock, found = dock_of(session, qtbot), session[1]
+    opened_project(found, qtbot, worked_project)
+    qtbot.waitUntil(lambda: len(questions(dock)) == 1, timeout=WAIT_MS)
+    row = dock.jobs.questions.rows[questions(dock)[0]]
+    assert "names a training on lab that you have not begun here" in row.words.text()
+    assert row.isVisibleTo(dock)
+    click(row.no_button)
+    qtbot.waitUntil(lambda: not questions(dock), timeout=WAIT_MS)
+    assert not [job for job in found.jobs if isinstance(job, FollowJob)]
+    found.close_project()
+    opened_project(found, qtbot, worked_project)
+    qtbot.waitUntil(lambda: len(questions(dock)) == 1, timeout=WAIT_MS)
+    assert server.requests == [], "nobody was asked for it yet"
+    # A question about a project that is closed is gone with it.
+    found.close_project()
+    qtbot.waitUntil(lambda: not questions(dock), timeout=WAIT_MS)
+    opened_project(found, qtbot, worked_project)
+    qtbot.waitUntil(lambda: len(questions(dock)) == 1, timeout=WAIT_MS)
+    click(dock.jobs.questions.rows[questions(dock)[0]].yes_button)
+    qtbot.waitUntil(lambda: len(server.requests) > 0, timeout=WAIT_MS)
+    assert not questions(dock)
+    qtbot.waitUntil(lambda: OwnTrainings().has(strange), timeout=WAIT_MS)
+
+
+def test_a_training_waits_until_a_login_may_go_to_its_server(
+    session: Opened, qtbot: QtBot, worked_project: Path, lab: Any, own_servers: Any
+) -> None:
+    """One question for all that wants the server; what is stopped before leaves nothing."""
+    login = Credential(name="ann", kind="basic", user="ann", origins=("https://lab.example.org",))
+    KeyringSecrets().put("ann", "s3cret")
+    new = Endpoint(name="lab", url=lab.url, credential="ann")
+    EndpointBook().change(lambda listed: listed.with_credential(login).with_endpoint(new))
+    dock, found, store = dock_of(session, qtbot), session[1], TrainingStore(worked_project)
+    opened_project(found, qtbot, worked_project)
+    assert found.learner is not None
+    found.learner.server = "lab"
+    forest = TrainSettings(family="forest")
+    found.train(forest)
+    qtbot.waitUntil(lambda: len(questions(dock)) == 1, timeout=WAIT_MS)
+    assert questions(dock) == [f"May the login ann be sent to {lab.url}?"]
+    (row,) = [row for row in dock.jobs.rows.values() if " on lab" in row.title.text()]
+    click(row.stop_button)
+    qtbot.waitUntil(lambda: not found.jobs, timeout=WAIT_MS)
+    assert store.all() == []
+    found.train(forest)
+    desk = servers_of(found)
+    desk.reload()
+    qtbot.waitUntil(lambda: desk.known, timeout=WAIT_MS)
+    desk.test("lab")
+    qtbot.wait(300)
+    assert len(questions(dock)) == 1, "it is asked once"
+    assert desk.states["lab"].health == "asking"
+    click(dock.jobs.questions.rows[questions(dock)[0]].yes_button)
+    qtbot.waitUntil(lambda: desk.states["lab"].health == "well", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: bool(store.all()) and store.all()[0].state == "done", timeout=WAIT_MS)
+    known = EndpointBook().read().credential("ann")
+    assert known is not None
+    assert known.origins == ("https://lab.example.org", lab.url)
+    assert not questions(dock)
 
 
 def test_servers_that_cannot_be_listed_are_none(

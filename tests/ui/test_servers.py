@@ -6,13 +6,16 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any
 
+import keyring
 import pytest
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt, QTimer, QUrl
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDialog, QLabel, QMessageBox
 
-from napari_phenoai.core.endpoints import Endpoint
+from napari_phenoai.core.endpoints import Credential, Endpoint
 from napari_phenoai.io.endpoints import EndpointBook
+from napari_phenoai.remote.credentials import KeyringSecrets
 from napari_phenoai.ui.docks import show_dock
 from napari_phenoai.ui.servers import ServersDock
 
@@ -73,7 +76,7 @@ def test_an_empty_list_says_what_to_do_and_has_the_button_for_it(dock: ServersDo
     assert page.market_button.isVisibleTo(page)
     assert not page.list.isVisibleTo(page)
     assert not page.remove_button.isVisibleTo(page)
-    assert dock.tabs.count() == 3
+    assert dock.tabs.count() == 4
 
 
 def test_a_server_is_added_tested_and_removed(
@@ -257,7 +260,7 @@ def test_the_marketplace_is_listed_searched_and_told(
     page = dock.market
     page.market = lambda: Catalogue(server.url)
     dock.servers.market_button.click()
-    assert dock.tabs.currentIndex() == 2
+    assert dock.tabs.currentIndex() == 3
     qtbot.waitUntil(lambda: page.list.count() == 2, timeout=LONG)
     items = [page.list.item(row) for row in range(2)]
     assert [item.text() for item in items if item is not None] == ["Leaves", "Roots"]
@@ -326,3 +329,123 @@ def test_a_login_in_the_browser_shows_its_code_and_can_be_given_up(
     assert not dock.desk.is_under_way("log in")
     assert not form.isVisibleTo(page)
     assert dock.desk.states[name].login is None
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[QUrl]:
+    """Pages that would have been opened in the browser."""
+    pages: list[QUrl] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", pages.append)
+    return pages
+
+
+@pytest.fixture
+def added(dock: ServersDock, qtbot: QtBot, deepaas: Running) -> str:
+    """Name of a real server that the person has added."""
+    return add(dock, qtbot, deepaas.url)
+
+
+def test_a_login_in_the_browser_is_completed_in_the_window(
+    dock: ServersDock, qtbot: QtBot, added: str, provider: Any, opened: list[QUrl]
+) -> None:
+    kept = keyring.get_keyring().kept  # type: ignore[attr-defined]
+    page, form = dock.servers, dock.servers.login_form
+    click(page.login_button)
+    form.kind_box.setCurrentIndex(form.kind_box.findData("oidc"))
+    form.issuer_box.setEditText(provider.issuer)
+    form.client_edit.setText("phenoai-test")
+    click(form.keep_button)
+    qtbot.waitUntil(lambda: bool(form.code.text()), timeout=LONG)
+    said, code = form.code.text().splitlines()
+    assert said.startswith(f"Open {provider.url}")
+    assert form.code.isVisibleTo(page)
+    assert not form.keep_button.isEnabled()
+    click(form.open_button)
+    assert [url.toString()[: len(provider.url)] for url in opened] == [provider.url]
+    assert dock.desk.states[added].login is None, "nobody has typed it in yet"
+    provider.say(code)  # the person does, on any device
+    qtbot.waitUntil(lambda: dock.desk.states[added].login is not None, timeout=LONG)
+    qtbot.waitUntil(lambda: not form.isVisibleTo(page), timeout=LONG)
+    qtbot.waitUntil(lambda: dock.desk.states[added].health == "well", timeout=LONG)
+    assert "Logged in in the browser" in page.details.text()
+    assert page.login_button.text() == "Log out"
+    assert kept, "what gets new tokens is in the keyring"
+    texts = " ".join(label.text() for label in dock.findChildren(QLabel))
+    for secret in kept.values():
+        assert secret.split(":")[-1][:40] not in texts + EndpointBook().path.read_text()
+    click(page.login_button)
+    qtbot.waitUntil(lambda: dock.desk.states[added].login is None, timeout=LONG)
+    assert kept == {}
+    qtbot.waitUntil(lambda: page.login_button.text() == "Log in ...", timeout=LONG)
+
+
+def test_a_login_that_the_person_refuses_is_said_in_the_form(
+    own_servers: KeptSecrets, dock: ServersDock, qtbot: QtBot, added: str, stand_in: Any
+) -> None:
+    form = dock.servers.login_form
+    click(dock.servers.login_button)
+    form.kind_box.setCurrentIndex(form.kind_box.findData("oidc"))
+    form.issuer_box.setEditText(stand_in.issuer)
+    form.client_edit.setText("phenoai-test")
+    click(form.keep_button)
+    qtbot.waitUntil(lambda: bool(form.code.text()), timeout=LONG)
+    stand_in.say(form.code.text().splitlines()[1], "no")
+    qtbot.waitUntil(lambda: form.problem.isVisibleTo(form), timeout=LONG)
+    assert "refused" in form.problem.text()
+    assert not form.code.isVisibleTo(form), "the code does not hold any more"
+    assert form.keep_button.isEnabled()
+    assert own_servers.kept == {}
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_a_login_goes_to_another_server_after_the_person_was_asked_once(
+    own_servers: KeptSecrets, dock: ServersDock, qtbot: QtBot, raw: Any, *, yes: bool
+) -> None:
+    spec = json.dumps({"paths": {"/v2/models/m/predict/": {"post": {"parameters": []}}}}).encode()
+
+    def answer(connection: Any, kept: Any) -> None:
+        head = raw.read(connection, kept)
+        connection.sendall(raw.reply(spec if b"swagger" in head else b'{"models": []}'))
+
+    server = raw(answer)
+    login = Credential(name="ann", kind="basic", user="ann", origins=("https://lab.example.org",))
+    KeyringSecrets().put("ann", "s3cret")
+    moved = Endpoint(name="moved", url=server.url, credential="ann")
+    EndpointBook().change(lambda listed: listed.with_credential(login).with_endpoint(moved))
+    dock.desk.reload()
+    rows = dock.jobs.questions.rows
+    qtbot.waitUntil(lambda: len(rows) == 1, timeout=LONG)
+    (question,) = rows
+    assert question == f"May the login ann be sent to {server.url}?"
+    assert rows[question].isVisibleTo(dock)
+    assert server.requests == [], "nothing was sent before"
+    click(rows[question].yes_button if yes else rows[question].no_button)
+    health = "well" if yes else "wrong"
+    qtbot.waitUntil(lambda: dock.desk.states["moved"].health == health, timeout=LONG)
+    assert not rows
+    known = EndpointBook().read().credential("ann")
+    assert known is not None
+    assert (server.url in known.origins) is yes
+    assert any(b"Basic YW5uOnMzY3JldA==" in head for head in server.requests) is yes
+    if not yes:
+        assert server.requests == []
+        assert "wants a login" in line(dock)
+        assert "is not for" in dock.servers.details.text()
+    # Asked again by hand: the answer yes is known, the answer no is not for ever.
+    dock.servers.choose("moved")
+    click(dock.servers.test_button)
+    if yes:
+        qtbot.waitUntil(lambda: dock.desk.states["moved"].health == "well", timeout=LONG)
+        assert not rows
+    else:
+        qtbot.waitUntil(lambda: len(rows) == 1, timeout=LONG)
+
+
+def test_questions_end_with_the_window(dock: ServersDock) -> None:
+    said: list[bool] = []
+    dock.desk.questions.put("May it?", said.append)
+    assert list(dock.jobs.questions.rows) == ["May it?"]
+    dock.desk.close()
+    assert said == [False]
+    assert not dock.jobs.questions.rows
+    assert dock.desk.questions.ask("May it now?") is False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_info
 from psygnal import Signal
 
 from napari_phenoai.ui.strokes import drop_stroke, polygon_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Actions"]
 
+_FIRST = "That is the first tile of the queue."
 _NO_TILE = "There is no tile to decide about while you paint anywhere. Q goes back to the queue."
 
 
@@ -62,8 +64,11 @@ class Actions:
             "reject": partial(self.decide, "rejected"),
             "flag": partial(self.decide, "flagged"),
             "back": self.back,
+            "tile_before": partial(self.look, -1),
+            "tile_after": partial(self.look, 1),
             "smaller": partial(self.step, -1),
             "larger": partial(self.step, 1),
+            "switch": self.switch,
             "drop": self.drop,
             "next": self.next,
             "undo": self.undo,
@@ -95,6 +100,11 @@ class Actions:
         mode = self._hand.mode
         if mode is None or not mode.step(direction):
             self._tools.grow(direction)
+
+    def switch(self) -> None:
+        """Turn the switch of the tool in the hand on or off, where it has one."""
+        if self._hand.mode is not None:
+            self._hand.mode.switch()
 
     def drop(self) -> None:
         """Drop what is under way; a tool that has nothing under way is put down."""
@@ -158,6 +168,21 @@ class Actions:
             self._session.painting.tell(_NO_TILE)
         else:
             self._session.back()
+
+    def look(self, direction: int) -> None:
+        """Look at the next tile of the queue, or with -1 at the one before; decides nothing."""
+        self._hand.settle()
+        session = self._session
+        if session.painting is not None and session.paints_anywhere:
+            session.painting.tell(_NO_TILE)
+            return
+        keys = [item.tile for item in session.queue]
+        here = session.current.tile if session.current is not None else ""
+        at = (keys.index(here) if here in keys else -1) + direction
+        if 0 <= at < len(keys):
+            session.open_item(session.queue[at])
+        else:
+            show_info("That is the last tile of the queue." if at > 0 else _FIRST)
 
     def decide(self, verdict: Verdict, *, whole: bool = False) -> None:
         """Decide about the tile and go to the next one."""

@@ -77,8 +77,21 @@ def add_images(project: Project, places: Sequence[str]) -> Work[Added]:
     return Added(tuple(images), tuple(problems))
 
 
-def create_project(path: Path, classes: Sequence[str], tile_px: int) -> tuple[Project, Preferences]:
+def create_project(
+    path: Path, classes: Sequence[str], tile_px: int, *, instances: bool = False
+) -> tuple[Project, Preferences]:
     """Make a project with what the person prefers for new ones, and return it open.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder, new or empty.
+    classes : sequence of str
+        Names, the background first.
+    tile_px : int
+        Edge of a tile, in pixels.
+    instances : bool
+        Whether its labels are single objects.
 
     Returns
     -------
@@ -97,7 +110,7 @@ def create_project(path: Path, classes: Sequence[str], tile_px: int) -> tuple[Pr
         If the disk is full or read-only.
     """
     wanted = preferences()
-    project = Project.create(path, classes, tile_px=tile_px)
+    project = Project.create(path, classes, tile_px=tile_px, instances=instances)
     project.update(train_after=wanted.train_after, heldout_share=wanted.heldout_share)
     return project, wanted
 

@@ -8,6 +8,8 @@ from napari_phenoai.core.geometry import Tile
 from napari_phenoai.ui.refreshing import Refresher
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qtpy.QtCore import QObject
 
     from napari_phenoai.ui.desk import Desk
@@ -26,6 +28,8 @@ class Backdrop:
         The layers.
     parent : QObject
         Owns the timer.
+    restyle : callable
+        Called when layers were made, which are hidden and without colours at first.
 
     Attributes
     ----------
@@ -35,8 +39,10 @@ class Backdrop:
         What is shown or will be.
     """
 
-    def __init__(self, stack: LayerStack, parent: QObject) -> None:
+    def __init__(self, stack: LayerStack, parent: QObject, restyle: Callable[[], object]) -> None:
         self._stack = stack
+        self._restyle = restyle
+        self._made = False
         self._refresher = Refresher(parent)
         self.scene: Scene | None = None
         self.coming: Scene | None = None
@@ -68,7 +74,7 @@ class Backdrop:
         elif _leave_free(scene, edited):
             self._stack.refresh_overlays()
         else:
-            return False
+            return self._stack.catch_up()
         return True
 
     def refresh_soon(self, overlay: str) -> None:
@@ -95,9 +101,13 @@ class Backdrop:
         first = self._stack.picture is None
         if self._stack.picture is not scene.picture:
             self._show_picture(scene)
-        if not first:
-            _leave_free(scene, edited)
-            self._show_overlays(scene)
+        if first:
+            return
+        if self._stack.make_overlay(scene.overlays):
+            self._made = True
+            return
+        _leave_free(scene, edited)
+        self._show_overlays(scene)
 
     def _show_picture(self, scene: Scene) -> None:
         for channel in scene.picture.channels:
@@ -113,6 +123,9 @@ class Backdrop:
         for name, pyramid in scene.overlays.named().items():
             self._refresher.watch(pyramid, self._stack.overlays[name])
         self.scene = scene
+        if self._made:
+            self._made = False
+            self._restyle()
 
 
 def _leave_free(scene: Scene, edited: Desk | Tile | None) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_phenoai.ui.actions import Actions
+from napari_phenoai.ui.canvas_focus import CanvasFocus
 from napari_phenoai.ui.class_marks import ClassMarks
 from napari_phenoai.ui.handtools.hand import Hand
+from napari_phenoai.ui.handtools.preview import PreviewLayer
 from napari_phenoai.ui.handtools.wiring import pixel_modes
 from napari_phenoai.ui.keys import KeyBinder
 from napari_phenoai.ui.layers import TileLayers
@@ -44,13 +46,17 @@ class Bench:
         self.tools = Tools(self.layers, session, self.marks)
         self.objects = ObjectHand(self.layers, session, self.tools)
         self.hand = Hand(self.layers, session, self.tools)
-        for mode in pixel_modes(self.hand, self.layers, session, self.tools, self.marks):
+        self.preview = PreviewLayer(self.layers)
+        for mode in pixel_modes(self):
             self.hand.add(mode)
         self.prompts = PromptHand(self, parent)
         self.actions = Actions(session, self.layers, self.tools, self.marks, self.hand)
         self.table = self.actions.table() | {"everything": self.prompts.outline_everything}
         self.table |= {"new_object": self.objects.begin_new, "pick_object": self.objects.pick}
         self._keys = KeyBinder(viewer, self.layers, self.table)
+        self._focus = CanvasFocus(viewer, parent)
+        session.project_changed.connect(self._on_project)
+        self._project = session.project
         self._open = True
 
     def close(self) -> None:
@@ -58,6 +64,8 @@ class Bench:
         if self._open:
             self._open = False
             self._keys.close()
+            self._focus.close()
+            self.session.project_changed.disconnect(self._on_project, missing_ok=True)
             self.prompts.close()
             self.hand.close()
             self.objects.close()
@@ -69,9 +77,16 @@ class Bench:
         """Listen no more, because the whole window is going; layers are left alone."""
         if self._open:
             self._open = False
+            self.session.project_changed.disconnect(self._on_project, missing_ok=True)
             self.prompts.abandon()
             self.hand.abandon()
             self.objects.close()
             self.tools.close()
             self.marks.close()
             self.layers.disconnect()
+
+    def _on_project(self) -> None:
+        """Let the keys of the Workbench work at once in a project that was opened."""
+        former, self._project = self._project, self.session.project
+        if self._project is not None and self._project is not former:
+            self._focus.take()

@@ -13,6 +13,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from psygnal import Signal
 
 from napari_phenoai.core.locking import locked_values, protected
+from napari_phenoai.ui.objects_colours import codes_of
 from napari_phenoai.ui.objects_now import locked_objects
 from napari_phenoai.ui.strokes import guard
 
@@ -191,11 +192,11 @@ class ClassMarks:
         if self._project is None:
             return
         hidden = locked_values(self._project.scheme, self.hidden)
-        hidden |= locked_objects(self._session, hidden)
+        objects, codes = locked_objects(self._session, hidden), codes_of(hidden)
         stack = self._layers.stack
         for layer in (stack.tile, stack.overlays.get("labels"), stack.overlays.get("prediction")):
             if isinstance(layer, Labels):
-                _veil(layer, hidden)
+                _veil(layer, hidden | objects if layer is stack.tile else codes)
 
 
 def _veil(layer: Labels, hidden: frozenset[int]) -> None:

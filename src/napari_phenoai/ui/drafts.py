@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Draft",
+    "draft_name",
     "draft_path",
+    "drafted_tile",
     "drop_draft",
     "load_draft",
+    "packed_draft",
     "paint_drafts",
     "painted_over",
     "save_draft",
+    "unpacked_draft",
 ]
 
 
@@ -57,21 +61,28 @@ class Draft:
     objects: dict[int, int] | None = None
 
 
+def draft_name(tile: Tile) -> str:
+    """Return what the draft of a tile is called: ``<image>_<z>_<y>_<x>_<height>_<width>``."""
+    numbers = (tile.z, tile.y, tile.x, tile.height, tile.width)
+    return f"{tile.image}_{'_'.join(map(str, numbers))}"
+
+
+def drafted_tile(name: str) -> Tile | None:
+    """Return the tile whose draft has this name; None where it is no such name."""
+    image, *numbers = name.rsplit("_", 5)
+    if len(numbers) < 5 or not all(number.isdigit() for number in numbers):
+        return None
+    z, y, x, height, width = map(int, numbers)
+    return Tile(image, y, x, max(height, 1), max(width, 1), z)
+
+
 def draft_path(project: Path, tile: Tile) -> Path:
     """Return the file of a tile's draft: ``drafts/<image>_<z>_<y>_<x>_<height>_<width>.npz``."""
-    numbers = (tile.z, tile.y, tile.x, tile.height, tile.width)
-    return project / "drafts" / f"{tile.image}_{'_'.join(map(str, numbers))}.npz"
+    return project / "drafts" / f"{draft_name(tile)}.npz"
 
 
-def save_draft(project: Path, tile: Tile, draft: Draft) -> None:
-    """Write `draft` so that it outlives a crash; the former one stays until it is written.
-
-    Raises
-    ------
-    DiskError
-        If the disk is full or cannot be written.
-    """
-    path = draft_path(project, tile)
+def packed_draft(draft: Draft) -> bytes:
+    """Return `draft` as the content of a file."""
     buffer = io.BytesIO()
     named: dict[str, Any] = {}
     if draft.objects is not None:
@@ -84,12 +95,11 @@ def save_draft(project: Path, tile: Tile, draft: Draft) -> None:
         seconds=np.float64(draft.seconds),
         **named,
     )
-    write_atomic(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
-def load_draft(project: Path, tile: Tile) -> Draft | None:
-    """Return the draft of `tile`; None when there is none that can be read."""
-    path = draft_path(project, tile)
+def unpacked_draft(path: Path, tile: Tile) -> Draft | None:
+    """Return the draft of `tile` that a file holds; None when it holds none."""
     try:
         with np.load(path, allow_pickle=False) as file:
             labels, proposal = file["labels"], file["proposal"]
@@ -103,6 +113,22 @@ def load_draft(project: Path, tile: Tile) -> Draft | None:
     dtype = np.uint8 if named is None else np.uint32
     objects = None if named is None else {int(one): int(its) for one, its in named.items()}
     return Draft(labels.astype(dtype), proposal.astype(dtype), model or None, seconds, objects)
+
+
+def save_draft(project: Path, tile: Tile, draft: Draft) -> None:
+    """Write `draft` so that it outlives a crash; the former one stays until it is written.
+
+    Raises
+    ------
+    DiskError
+        If the disk is full or cannot be written.
+    """
+    write_atomic(draft_path(project, tile), packed_draft(draft))
+
+
+def load_draft(project: Path, tile: Tile) -> Draft | None:
+    """Return the draft of `tile`; None when there is none that can be read."""
+    return unpacked_draft(draft_path(project, tile), tile)
 
 
 def drop_draft(project: Path, tile: Tile) -> None:
@@ -143,7 +169,6 @@ def painted_over(
 
 def _drafted(project: Path) -> Iterator[Tile]:
     for path in (project / "drafts").glob("*.npz"):
-        image, *numbers = path.stem.rsplit("_", 5)
-        if len(numbers) == 5 and all(number.isdigit() for number in numbers):
-            z, y, x, height, width = map(int, numbers)
-            yield Tile(image, y, x, max(height, 1), max(width, 1), z)
+        tile = drafted_tile(path.stem)
+        if tile is not None:
+            yield tile

@@ -178,7 +178,7 @@ class EditWindow:
             return
         for edit in painting.writer.waiting:
             if scene.shows(edit.tile):
-                scene.overlays.labels.paint(edit)
+                scene.overlays.paint(edit)
         self._strokes, self._scene = Strokes(layer, self._on_stroke), scene
         self._layers.tile_shown.emit()
         self._soon.start()
@@ -195,7 +195,7 @@ class EditWindow:
     def _on_painted(self, edit: Edit) -> None:
         scene = self._layers.scene
         if scene is not None and scene.shows(edit.tile):
-            scene.overlays.labels.paint(edit)
+            scene.overlays.paint(edit)
             window = self._painting.window if self._painting else None
             if window is None or not window.tile.intersects(edit.tile):
                 self._layers.refresh_soon("labels")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error, show_warning
+from napari.utils.notifications import show_error, show_info, show_warning
 
 from napari_phenoai.errors import InputError, PhenoError
 
@@ -41,3 +41,4 @@ def report(error: BaseException) -> None:
 def show_errors_of(session: Session) -> None:
     """Show what goes wrong in `session` from now on; calling it again changes nothing."""
     session.error_raised.connect(report, unique=True)
+    session.told.connect(show_info, unique=True)

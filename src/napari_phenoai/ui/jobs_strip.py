@@ -18,6 +18,8 @@ from qtpy.QtWidgets import (
 from napari_phenoai.ui.activity import mirror_jobs
 from napari_phenoai.ui.job_watch import JobWatch
 from napari_phenoai.ui.listening import listen
+from napari_phenoai.ui.server_asking import QuestionRows
+from napari_phenoai.ui.server_desk import servers_of
 
 if TYPE_CHECKING:
     from napari_phenoai.jobs.job import Job
@@ -73,7 +75,7 @@ class JobRow(QWidget):
 
 
 class JobsStrip(QWidget):
-    """All running jobs of a session; takes no room when there is none.
+    """All running jobs of a session, and what they ask; takes no room when there is none.
 
     Parameters
     ----------
@@ -88,10 +90,14 @@ class JobsStrip(QWidget):
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        questions = servers_of(session).questions
+        self.questions = QuestionRows(questions)
+        self._layout.addWidget(self.questions)
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_MS)
         self._timer.timeout.connect(self._look)
         listen(self, session.jobs_changed, self._on_jobs)
+        listen(self, questions.changed, self._on_jobs)
         mirror_jobs(session)
         self._on_jobs()
 
@@ -105,7 +111,7 @@ class JobsStrip(QWidget):
             if key not in self.rows:
                 self.rows[key] = row = JobRow(job)
                 self._layout.addWidget(row)
-        self.setVisible(bool(self.rows))
+        self.setVisible(bool(self.rows) or bool(self.questions.rows))
         if self.rows and not self._timer.isActive():
             self._timer.start()
         if not self.rows:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.layers import Image, Labels
 from napari.layers._multiscale_data import MultiScaleData
-from napari.utils.colormaps import DirectLabelColormap
+from psygnal import Signal
 
-from napari_phenoai.ui.objects_colours import object_colours
+from napari_phenoai.ui.layer_setting import at_once, set_colours, set_data, set_value
+from napari_phenoai.ui.objects_colours import label_colours
 from napari_phenoai.ui.strokes import forget_strokes, keep_strokes
-from napari_phenoai.ui.theme import ACCENT, class_colours
+from napari_phenoai.ui.theme import ACCENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     import napari
     from numpy.typing import NDArray
@@ -61,6 +60,9 @@ class LayerStack:
         Which overlays the person wants to see.
     """
 
+    behind = Signal()
+    """There is work for `catch_up`."""
+
     def __init__(self, viewer: napari.Viewer) -> None:
         self.viewer = viewer
         self.tile: Labels | None = None
@@ -68,6 +70,7 @@ class LayerStack:
         self.picture: Picture | None = None
         self.overlays: dict[str, Image | Labels] = {}
         self._waiting: dict[str, tuple[MultiScaleData, float]] = {}
+        self._contours: dict[str, int] = {}
         self.wanted = {"labels": True, "prediction": False, "uncertainty": False}
 
     @property
@@ -85,34 +88,54 @@ class LayerStack:
             for at, layer in enumerate(self.images):
                 self.viewer.layers.move(self.viewer.layers.index(layer), at)
         for layer, channel in zip(self.images, picture.channels, strict=True):
-            with _at_once(layer):
-                layer.data = MultiScaleData(channel.pyramid.levels)
-                _set(layer, "scale", (picture.scale, picture.scale))
-            _set(layer, "name", channel.name)
-            _set(layer, "contrast_limits_range", channel.limits)
-            _set(layer, "contrast_limits", channel.limits)
+            with at_once(layer):
+                set_data(layer, MultiScaleData(channel.pyramid.levels))
+                set_value(layer, "scale", (picture.scale, picture.scale))
+            set_value(layer, "name", channel.name)
+            set_value(layer, "contrast_limits_range", channel.limits)
+            set_value(layer, "contrast_limits", channel.limits)
         self.picture = picture
 
-    def show_overlays(self, overlays: Overlays) -> None:
-        """Show `overlays` in place of the former ones; hidden ones when they are shown."""
+    def make_overlay(self, overlays: Overlays) -> bool:
+        """Make one of the layers for `overlays` that lack, hidden; return whether there was one."""
         for name, pyramid in overlays.named().items():
-            layer = self.overlays.get(name)
-            levels = MultiScaleData(pyramid.levels)
-            if layer is None or layer not in self.viewer.layers:
+            if self.overlays.get(name) not in self.viewer.layers:
                 make = self._new_heat if name == "uncertainty" else self._new_labels
-                layer = self.overlays[name] = make(f"PhenoAI {name}", levels)
-                layer.events.visible.connect(self._give_to_visible)
-            self._waiting[name] = (levels, self.scale)
-        self._give_to_visible()
+                layer = self.overlays[name] = make(name, MultiScaleData(pyramid.levels))
+                layer.events.visible.connect(self._tell_behind)
+                return True
+        return False
 
-    def _give_to_visible(self, _: object = None) -> None:
-        for name in list(self._waiting):
+    def show_overlays(self, overlays: Overlays) -> None:
+        """Show `overlays` in place of the former ones, when `catch_up` is called."""
+        for name, pyramid in overlays.named().items():
+            self._waiting[name] = (MultiScaleData(pyramid.levels), self.scale)
+        self._tell_behind()
+
+    def catch_up(self) -> bool:
+        """Give one overlay that is seen its pixels or outlines; return whether one lacked them.
+
+        With outlines this takes napari some 50 ms for each.
+        """
+        for name in self._lacking():
             layer = self.overlays[name]
-            if layer.visible:
-                levels, scale = self._waiting.pop(name)
-                with _at_once(layer):
-                    _set_data(layer, levels)
-                    _set(layer, "scale", (scale, scale))
+            with at_once(layer):
+                if name in self._waiting:
+                    levels, scale = self._waiting.pop(name)
+                    set_data(layer, levels)
+                    set_value(layer, "scale", (scale, scale))
+                if name in self._contours:
+                    set_value(layer, "contour", self._contours.pop(name))
+            return True
+        return False
+
+    def _lacking(self) -> list[str]:
+        seen = [name for name, layer in self.overlays.items() if layer.visible]
+        return [name for name in seen if name in self._waiting or name in self._contours]
+
+    def _tell_behind(self, _: object = None) -> None:
+        if self._lacking():
+            self.behind.emit()
 
     def refresh_overlays(self) -> None:
         """Draw the overlays anew, after other pixels were laid in."""
@@ -133,19 +156,19 @@ class LayerStack:
         if self.tile is None or self.tile not in self.viewer.layers:
             self.tile = self._new_top(labels, brush_px)
         layer, scale = self.tile, self.scale
-        with _at_once(layer):
+        with at_once(layer):
             if layer.data is not labels:
-                _set_data(layer, labels)
+                set_data(layer, labels)
             layer.scale = (scale, scale)  # in any case: a hidden layer forgets its extent by it
-            _set(layer, "translate", (tile.y * scale, tile.x * scale))
+            set_value(layer, "translate", (tile.y * scale, tile.x * scale))
         forget_strokes(layer)
-        _set(layer, "name", name)
+        set_value(layer, "name", name)
         return layer
 
     def hide_tile(self) -> None:
         """Hide the layer to paint in, so that nobody can paint, while there is no tile."""
         if self.tile is not None:
-            _set(self.tile, "visible", False)
+            set_value(self.tile, "visible", False)
 
     def style(
         self,
@@ -156,6 +179,7 @@ class LayerStack:
         outline: bool,
         hidden: bool,
         objects: Mapping[int, int] | None = None,
+        coded: bool = False,
     ) -> None:
         """Draw all label layers in the colours of `scheme`.
 
@@ -173,23 +197,33 @@ class LayerStack:
             Whether everything over the image is hidden.
         objects : mapping of int to int, optional
             The class of each object in the layer to paint in, where it shows objects.
+        coded : bool
+            Whether the overlays show objects, by the codes of `code_colours`.
         """
-        for layer in (self.tile, self.overlays.get("labels"), self.overlays.get("prediction")):
-            if isinstance(layer, Labels):
-                alpha = background_alpha if layer is self.tile else 0.0
-                _colour(layer, scheme, alpha, objects if layer is self.tile else None)
-                outlined = outline or layer is self.overlays.get("prediction")
-                _set(layer, "opacity", opacity)
-                _set(layer, "contour", 2 if outlined else 0)
         for name, overlay in self.overlays.items():
-            _set(overlay, "visible", self.wanted[name] and not hidden)
+            if isinstance(overlay, Labels):
+                set_colours(overlay, label_colours(scheme, 0.0, coded=coded))
+                set_value(overlay, "opacity", opacity)
+                self._outline(name, 2 if outline or name == "prediction" else 0)
+            set_value(overlay, "visible", self.wanted[name] and not hidden)
         if self.tile is not None:
-            _set(self.tile, "visible", not hidden)
+            set_colours(self.tile, label_colours(scheme, background_alpha, objects=objects))
+            set_value(self.tile, "opacity", opacity)
+            set_value(self.tile, "contour", 2 if outline else 0)
+            set_value(self.tile, "visible", not hidden)
+        self._tell_behind()
+
+    def _outline(self, name: str, width: int) -> None:
+        """Have an overlay outlined by `catch_up`, where it is not."""
+        self._contours.pop(name, None)
+        if self.overlays[name].contour != width:
+            self._contours[name] = width
 
     def clear(self) -> None:
         """Take all layers away."""
         layers = [*self.images, *self.overlays.values()]
         self._waiting.clear()
+        self._contours.clear()
         self._remove([*layers, self.tile] if self.tile is not None else layers)
         self.tile, self.images, self.picture, self.overlays = None, [], None, {}
 
@@ -214,7 +248,7 @@ class LayerStack:
         return layer
 
     def _new_labels(self, name: str, levels: MultiScaleData) -> Labels:
-        layer = Labels(levels, multiscale=True, name=name)
+        layer = Labels(levels, multiscale=True, name=f"PhenoAI {name}", visible=False)
         layer.editable = False
         self.viewer.add_layer(layer)
         return layer
@@ -223,7 +257,8 @@ class LayerStack:
         layer = Image(
             levels,
             multiscale=True,
-            name=name,
+            name=f"PhenoAI {name}",
+            visible=False,
             rgb=False,
             contrast_limits=(0, 254),
             colormap="magma",
@@ -243,55 +278,3 @@ class LayerStack:
         layer.bounding_box.line_thickness = 2
         self.viewer.add_layer(layer)
         return layer
-
-
-def _colour(
-    layer: Labels,
-    scheme: ClassScheme,
-    background_alpha: float,
-    objects: Mapping[int, int] | None,
-) -> None:
-    colours = class_colours(scheme, background_alpha=background_alpha)
-    if objects is not None:
-        colours = object_colours(scheme, objects, background_alpha=background_alpha)
-    if layer.metadata.get("colours") != colours:
-        layer.metadata["colours"] = colours
-        layer.colormap = DirectLabelColormap(color_dict=colours)
-
-
-@contextmanager
-def _at_once(layer: Image | Labels) -> Iterator[None]:
-    """Draw `layer` anew once, after all that is set within; not while it is hidden.
-
-    napari draws it for each property by default.
-    """
-    blocked = getattr(layer, "_block_refresh", nullcontext)
-    with blocked():
-        yield
-    layer.refresh()
-
-
-def _set_data(layer: Image | Labels, data: Any) -> None:
-    """Give `layer` other pixels; labels of the same type keep their program for drawing.
-
-    napari has it compiled anew whenever labels get other pixels, though it depends on
-    their type only.
-    """
-    emitter = layer.events.data
-    same = isinstance(layer, Labels) and layer.data.dtype == data.dtype
-    known = [call for call in emitter.callbacks if same and isinstance(call, tuple)]
-    owners = [call[0]() for call in known if call[1] == "_on_colormap_change"]
-    calls = [owner._on_colormap_change for owner in owners if owner is not None]  # noqa: SLF001
-    for call in calls:
-        emitter.block(call)
-    try:
-        layer.data = data
-    finally:
-        for call in calls:
-            emitter.unblock(call)
-
-
-def _set(layer: Image | Labels, name: str, value: Any) -> None:
-    """Set a property of `layer` where it differs: setting it draws the layer anew."""
-    if not np.array_equal(getattr(layer, name), value):
-        setattr(layer, name, value)

@@ -10,6 +10,7 @@ from psygnal import Signal
 from napari_phenoai.core.geometry import Tile
 from napari_phenoai.ui.backdrop import Backdrop
 from napari_phenoai.ui.camera import look_at, look_at_all
+from napari_phenoai.ui.canvas_focus import canvas_of
 from napari_phenoai.ui.edit_window import EditWindow
 from napari_phenoai.ui.gallery import Gallery, Scene
 from napari_phenoai.ui.looks import Looks
@@ -59,10 +60,11 @@ class TileLayers(Looks):
         super().__init__(viewer, session)
         self.viewer = viewer
         self._gallery: Gallery | None = None
-        self._backdrop = Backdrop(self.stack, parent)
-        self._turns = Turns(self._show_more, parent)
+        self._backdrop = Backdrop(self.stack, parent, self.restyle)
+        self._turns = Turns(self._show_more, parent, canvas_of(viewer))
         self._tile = TileOnTop(self.stack, session)
         self._look_there = False
+        self.stack.behind.connect(self._go_on)
         self.window = EditWindow(self, parent)
         self._links: list[tuple[SignalInstance, Callable[..., None]]] = [
             (session.project_changed, self._on_project),
@@ -186,7 +188,7 @@ class TileLayers(Looks):
             self._tile.lay(desk)
             self.restyle()
             self.tile_shown.emit()
-        self._turns.begin()
+        self._go_on()
 
     def _on_saved(self, review: Review) -> None:
         self._backdrop.read_anew("labels", review.tile)
@@ -221,14 +223,15 @@ class TileLayers(Looks):
     def _model(self) -> str | None:
         return self.session.shown_model
 
-    # --- putting things on the canvas
-
     def _bring(self, scene: Scene) -> None:
         """Show `scene` from the next turn of the event loop on, if it is not shown."""
         self._backdrop.bring(scene)
         if self.scene is None:
             self._put_away()
-        self._turns.begin()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self._turns.begin(drawing=self.stack.picture is None)
 
     def _show_more(self) -> bool:
         """Show one more part of what is to be seen; return whether anything is left."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari_phenoai.core.progress import Work
     from napari_phenoai.io.project import Project
     from napari_phenoai.ui.background import Background
+    from napari_phenoai.ui.server_desk import ServerDesk
 
 __all__ = ["Learner", "training_work"]
 
@@ -60,6 +61,8 @@ class Learner:
         Starts and tracks a `Job`.
     author : str
         Who trains.
+    desk : ServerDesk
+        The servers of the session.
 
     Attributes
     ----------
@@ -82,6 +85,7 @@ class Learner:
         background: Background,
         run: Callable[[Job[Any]], object],
         author: str,
+        desk: ServerDesk,
     ) -> None:
         self.project = project
         self.author = author
@@ -95,7 +99,7 @@ class Learner:
         self._closed = False
         self._not_before = 0
         self._teaching = 0
-        self.remote = RemoteJobs(project, background, run)
+        self.remote = RemoteJobs(project, background, run, desk)
         self.remote.begun.connect(self._on_begun)
         self.remote.ended.connect(self._on_ended)
         self.remote.resume()

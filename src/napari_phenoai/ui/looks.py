@@ -96,5 +96,6 @@ class Looks:
                 outline=self.outline,
                 hidden=self.hidden,
                 objects=objects_now(self.session),
+                coded=project.spec.has_objects,
             )
         self.view_changed.emit()

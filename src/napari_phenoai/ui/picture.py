@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ __all__ = ["Picture", "PictureChannel", "is_colour", "open_picture", "read_lazil
 
 _TINTS = ("gray", "green", "magenta", "cyan", "yellow", "red", "blue")
 _SAMPLE_PX = 1024
+
+_Pixels = Callable[[int, int, slice, slice, slice], "NDArray[Any]"]
+"""Reads ``(c, y, x)`` by level, plane, channels, rows and columns."""
 
 
 @dataclass(frozen=True)
@@ -78,26 +82,50 @@ def read_lazily(level: Any, *key: Any) -> NDArray[Any]:
     return np.asarray(compute(scheduler="synchronous") if compute else part)
 
 
+def _reader_of(source: ImageSource) -> _Pixels:
+    """Return ``read(level, z, channels, rows, columns)``, the shortest way to the pixels.
+
+    A lazy array of a very large image has so many chunks that looking for those of a block
+    takes longer than reading them.
+    """
+    window = getattr(source, "window", None)
+    levels: Sequence[Any] = source.levels
+
+    def read(level: int, z: int, channels: slice, rows: slice, columns: slice) -> NDArray[Any]:
+        if window is None:
+            return read_lazily(levels[level], z, channels, rows, columns)
+        pixels: NDArray[Any] = window(z, channels, rows, columns, level=level)
+        return pixels
+
+    return read
+
+
 def open_picture(project: Project, image: str, z: int, reader: BlockReader) -> Picture:
     """Open an image of `project` and look at its values; takes long for a remote one."""
     source, record = project.source(image), project.image(image)
-    levels = list(source.levels)
+    levels, pixels = list(source.levels), _reader_of(source)
     colour = is_colour(source)
     count = 3 if colour else source.shape[1]
     limits = _limits(levels[-1], z, count, source.dtype)
     if colour:
         white = (float(min(low for low, _ in limits)), float(max(high for _, high in limits)))
-        pyramid = _colour_pyramid(levels, z, reader, white)
+        pyramid = _colour_pyramid(levels, pixels, z, reader, white)
         channels = [PictureChannel(record.name, pyramid, (0, 255), "gray", visible=True)]
     else:
         names = source.channels if len(source.channels) == count else ("",) * count
         channels = [
-            _plain_channel(_channel_name(record.name, names[at], at, count), levels, z, at, reader)
+            PictureChannel(
+                _channel_name(record.name, names[at], at, count),
+                _plain_pyramid(levels, pixels, z, at, reader),
+                limits[at],
+                "gray" if count == 1 else _TINTS[1 + at % (len(_TINTS) - 1)],
+                at < 3,
+            )
             for at in range(count)
         ]
-        channels = [
-            _finished(channel, limits[at], at, count) for at, channel in enumerate(channels)
-        ]
+    for channel in channels:
+        if channel.visible:
+            channel.pyramid.prepare()
     return Picture(image, z, record.plane, record.pixel_um, colour, tuple(channels))
 
 
@@ -105,32 +133,24 @@ def _channel_name(image: str, name: str, at: int, count: int) -> str:
     return image if count == 1 else f"{image} {name or f'channel {at + 1}'}"
 
 
-def _finished(
-    channel: PictureChannel, limits: tuple[float, float], at: int, count: int
-) -> PictureChannel:
-    tint = "gray" if count == 1 else _TINTS[1 + at % (len(_TINTS) - 1)]
-    return PictureChannel(channel.name, channel.pyramid, limits, tint, at < 3)
-
-
-def _plain_channel(
-    name: str, levels: Sequence[Any], z: int, at: int, reader: BlockReader
-) -> PictureChannel:
+def _plain_pyramid(
+    levels: Sequence[Any], pixels: _Pixels, z: int, at: int, reader: BlockReader
+) -> PatientPyramid:
     def read(level: int, rows: slice, columns: slice) -> NDArray[Any]:
-        return read_lazily(levels[level], z, at, rows, columns)
+        plane: NDArray[Any] = pixels(level, z, slice(at, at + 1), rows, columns)[0]
+        return plane
 
-    pyramid = PatientPyramid(_planes(levels), levels[0].dtype, read, reader)
-    return PictureChannel(name, pyramid, (0, 1), "gray", visible=True)
+    return PatientPyramid(_planes(levels), levels[0].dtype, read, reader)
 
 
 def _colour_pyramid(
-    levels: Sequence[Any], z: int, reader: BlockReader, limits: tuple[float, float]
+    levels: Sequence[Any], pixels: _Pixels, z: int, reader: BlockReader, limits: tuple[float, float]
 ) -> PatientPyramid:
     plain = levels[0].dtype == np.uint8
     convert = _unchanged if plain else partial(_to_bytes, limits=limits)
 
     def read(level: int, rows: slice, columns: slice) -> NDArray[Any]:
-        pixels = read_lazily(levels[level], z, slice(0, 3), rows, columns)
-        return convert(np.moveaxis(pixels, 0, -1))
+        return convert(np.moveaxis(pixels(level, z, slice(0, 3), rows, columns), 0, -1))
 
     return PatientPyramid(_planes(levels), np.dtype(np.uint8), read, reader, samples=3)
 

@@ -85,7 +85,7 @@ def _place(axes: Axes, style: Style) -> None:
         return
     width, height = (length * 100 for length in figure.get_size_inches())
     handles, names = axes.get_legend_handles_labels()
-    columns = max(1, int((width - 50) // 88))
+    columns = max(1, int((width - 62) // 88))
     lines = -(-len(names) // columns) if names else 0
     axes.legend(
         handles,
@@ -105,4 +105,4 @@ def _place(axes: Axes, style: Style) -> None:
     twin = len(figure.axes) > 1
     right = 1 - (34 if twin else 10) / width
     top = 1 - (8 + 15 * lines) / height
-    figure.subplots_adjust(46 / width, min(0.4, 40 / height), right, max(0.5, top))
+    figure.subplots_adjust(58 / width, min(0.4, 40 / height), right, max(0.5, top))

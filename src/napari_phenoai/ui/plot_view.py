@@ -17,7 +17,7 @@ from qtpy.QtGui import QImage, QPainter
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from napari_phenoai.ui.listening import while_alive
-from napari_phenoai.ui.quiet import quietly
+from napari_phenoai.ui.quiet import disposable, quietly
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QMouseEvent, QPaintEvent, QResizeEvent
@@ -62,22 +62,26 @@ def render(drawing: Drawing, style: Style, width: int, height: int, ratio: float
     ratio : float
         Pixels of the screen per logical pixel.
     """
+    with _ONE_AT_A_TIME, disposable():
+        return _rendered(drawing, style, width, height, ratio)
+
+
+def _rendered(drawing: Drawing, style: Style, width: int, height: int, ratio: float) -> Rendered:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with _ONE_AT_A_TIME:
-        figure = Figure((width / 100, height / 100), dpi=100 * ratio)
-        canvas = FigureCanvasAgg(figure)
-        spots = drawing(figure, style)
-        canvas.draw()  # type: ignore[no-untyped-call]
-        drawn_width, drawn_height = canvas.get_width_height(physical=True)
-        places = [
-            (x / ratio, (drawn_height - y) / ratio, spot.key, spot.text)
-            for spot in spots
-            for x, y in [spot.axes.transData.transform((spot.x, spot.y))]
-            if math.isfinite(x) and math.isfinite(y)
-        ]
-        pixels = bytes(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    figure = Figure((width / 100, height / 100), dpi=100 * ratio)
+    canvas = FigureCanvasAgg(figure)
+    spots = drawing(figure, style)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    drawn_width, drawn_height = canvas.get_width_height(physical=True)
+    places = [
+        (x / ratio, (drawn_height - y) / ratio, spot.key, spot.text)
+        for spot in spots
+        for x, y in [spot.axes.transData.transform((spot.x, spot.y))]
+        if math.isfinite(x) and math.isfinite(y)
+    ]
+    pixels = bytes(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     return Rendered(drawn_width, drawn_height, ratio, pixels, places)
 
 

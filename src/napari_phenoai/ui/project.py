@@ -81,7 +81,7 @@ class ProjectDock(SessionDock):
         if path is None:
             return
         form.create_button.setEnabled(False)
-        work = partial(create_project, path, form.names, form.tile_px)
+        work = partial(create_project, path, form.names, form.tile_px, instances=form.instances)
         self.ask(work, self._on_created, self._on_not_created)
 
     def open_project(self, path: str | Path) -> bool:
@@ -171,9 +171,10 @@ class ProjectDock(SessionDock):
         self.page.empty.setVisible(not rows)
         unknown = sum(row.record.pixel_um is None for row in rows)
         count = "1 image" if len(rows) == 1 else f"{len(rows)} images"
+        kind = ", single objects" if project.spec.has_objects else ""
         note = f", {unknown} without pixel size" if unknown else ""
         self.page.title.setText(
-            f"<b>{project.spec.name}</b><br>{count}{note}, tiles of {project.spec.tile_px} px"
+            f"<b>{project.spec.name}</b><br>{count}{note}, tiles of {project.spec.tile_px} px{kind}"
         )
         self._on_chosen(self.list.selected)
         for image in self.list.images.without_thumbnail():

@@ -1,4 +1,4 @@
-"""The form of a new project: where, which classes, how large a tile."""
+"""The form of a new project: where, which classes, classes or objects, how large a tile."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = ["NewProjectForm"]
 
+_KINDS = (("Classes: each pixel has one", False), ("Single objects: each has an id", True))
+_KINDS_TIP = (
+    "Classes: soil, leaf, root; what touches and has one class is one patch.\n"
+    "Single objects: each cell, seed or flower is counted and measured by itself,\n"
+    "also where it touches another one. Chosen once for a project."
+)
+
 
 class NewProjectForm(QWidget):
     """Asks for what a new project needs; makes nothing itself."""
@@ -48,6 +55,11 @@ class NewProjectForm(QWidget):
         self.classes = QLineEdit()
         self.classes.setPlaceholderText("soil, plant")
         self.classes.setToolTip("Names between commas, the background first")
+        self.kind = QComboBox()
+        for text, instances in _KINDS:
+            self.kind.addItem(text, instances)
+        self.kind.setToolTip(_KINDS_TIP)
+        self.kind.setAccessibleName("What is labelled")
         self.tile = QComboBox()
         for size in TILE_SIZES:
             self.tile.addItem(f"{size} x {size} px", size)
@@ -76,6 +88,11 @@ class NewProjectForm(QWidget):
         """Folder of the project; None while it is not known."""
         text = self.folder.text().strip()
         return Path(text).expanduser() if text else None
+
+    @property
+    def instances(self) -> bool:
+        """Whether single objects are labelled, and not classes only."""
+        return bool(self.kind.currentData())
 
     @property
     def tile_px(self) -> int:
@@ -110,6 +127,7 @@ class NewProjectForm(QWidget):
         form.setVerticalSpacing(4)
         form.addRow("Images", _row(self.images, self.browse_images))
         form.addRow("Classes, the background first", self.classes)
+        form.addRow("What is labelled", self.kind)
         form.addRow("Project folder", _row(self.folder, self.browse_folder))
         form.addRow("Tile", self.tile)
         buttons = QHBoxLayout()

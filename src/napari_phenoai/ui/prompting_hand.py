@@ -67,7 +67,7 @@ class PromptHand:
         self.taker = Taker(layers, session, tools, bench.marks, self.prompting)
         self.checkpoints = Checkpoints(session, self.prompting)
         self.rubber: tuple[Point, Point] | None = None
-        self._preview = Preview(layers)
+        self._preview = Preview(bench.preview)
         self._drawn: tuple[Any, ...] = ()
         self._box: PromptBox | None = None
         self._tab = TabKey(bench.viewer, self._next, parent)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QWidget
+
+from napari_phenoai.ui.canvas_focus import canvas_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,7 @@ class TabKey(QObject):
     ) -> None:
         super().__init__(parent)
         self._call = call
-        self._canvas = _canvas_of(viewer)
+        self._canvas = canvas_of(viewer)
         if self._canvas is not None:
             self._canvas.installEventFilter(self)
 
@@ -52,10 +53,3 @@ class TabKey(QObject):
             if tab and self._call():
                 return True
         return super().eventFilter(watched, event)
-
-
-def _canvas_of(viewer: Any) -> QWidget | None:
-    """Return the widget that draws the image; napari has no public name for it."""
-    window = getattr(getattr(viewer, "__wrapped__", viewer), "window", None)
-    native = getattr(getattr(getattr(window, "_qt_viewer", None), "canvas", None), "native", None)
-    return native if isinstance(native, QWidget) else None

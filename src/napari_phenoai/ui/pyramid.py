@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["PatientPyramid"]
 
 _MEMORY_BYTES = 128 * 2**20
+_SMALL_PX = 1024 * 1024
 
 _Key = tuple[int, int, int]
 
@@ -129,6 +130,13 @@ class PatientPyramid:
         self._request(self._last, plane)
         return whole
 
+    def prepare(self) -> None:
+        """Read the coarsest level in this thread, if it is small: the first drawing shows it."""
+        plane = self._plane(self._last)
+        if plane.y1 * plane.x1 <= _SMALL_PX:
+            for block in plane.blocks():
+                self._fetch((self._last, *block))
+
     def forget(self, tile: Tile | None = None) -> None:
         """Read the blocks under `tile` anew when they are next looked at; all without one.
 
@@ -208,11 +216,6 @@ class PatientPyramid:
         (rows, columns), (height, width) = self.shapes[0], self.shapes[level]
         return rows / height, columns / width
 
-    def _known(self, level: int, window: Window) -> NDArray[Any]:
-        pixels = self._empty(window)
-        self._paste(level, window, pixels)
-        return pixels
-
     def _empty(self, window: Window) -> NDArray[Any]:
         shape: tuple[int, ...] = (window.y1 - window.y0, window.x1 - window.x0)
         return np.zeros(shape if self.samples is None else (*shape, self.samples), self.dtype)
@@ -241,7 +244,8 @@ class PatientPyramid:
                 min(self.shapes[coarse][1], math.ceil(window.x1 * scale_x)),
             )
             if all(self._has(coarse, *block) for block in part.blocks()):
-                known = self._known(coarse, part)
+                known = self._empty(part)
+                self._paste(coarse, part, known)
                 rows = (np.arange(window.y0, window.y1) * scale_y).astype(int) - part.y0
                 columns = (np.arange(window.x0, window.x1) * scale_x).astype(int) - part.x0
                 rows, columns = rows.clip(0, len(known) - 1), columns.clip(0, known.shape[1] - 1)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_phenoai.io.project import Project
 
 __all__ = [
+    "disposable",
     "hurry_threads",
     "load_quietly",
     "quietly",
@@ -66,6 +67,23 @@ def quietly() -> Iterator[None]:
         yield
     finally:
         set_memory_aside()
+        if enabled:
+            gc.enable()
+
+
+@contextmanager
+def disposable() -> Iterator[None]:
+    """Make many objects in a thread that hold each other and are of no use afterwards.
+
+    A function must be called within that returns none of them. They are gone at the end;
+    otherwise they would get old, and wait for a full collection.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.collect(0)
         if enabled:
             gc.enable()
 

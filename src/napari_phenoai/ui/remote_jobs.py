@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_phenoai.core.progress import Progress
 from napari_phenoai.core.remote_training import REMOTE_TRAINING, RemoteTraining
 from napari_phenoai.io.trainings import TrainingStore
 from napari_phenoai.jobs.job import Job
+from napari_phenoai.remote.redaction import plain
 from napari_phenoai.ui.links import hear_from_thread
+from napari_phenoai.ui.remote_starts import asked, begun, resumed, trained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
     from napari_phenoai.core.ports import TrainSettings
     from napari_phenoai.core.progress import Work
     from napari_phenoai.io.project import Project
-    from napari_phenoai.remote.deepaas import DeepaasClient
     from napari_phenoai.ui.background import Background
-
-    Connect = Callable[[str], DeepaasClient]
+    from napari_phenoai.ui.remote_starts import TrainWish
+    from napari_phenoai.ui.server_desk import ServerDesk
 
 __all__ = ["FollowJob", "RemoteJobs", "server_names"]
 
@@ -67,12 +67,27 @@ class FollowJob(Job[RemoteTraining]):
         self.training = ""
         self._store = TrainingStore(project.path)
         self._stop, self._left = threading.Event(), False
+        self._gate, self._entered = threading.Lock(), False
         super().__init__(f"Training on {server}", self._watched(start), kind=REMOTE_TRAINING)
 
     def cancel(self) -> None:
         """Have the training stopped over there; returns at once. Nothing happens after `leave`."""
-        if not self._left:
+        if self._left:
+            return
+        with self._gate:
             self._stop.set()
+            early = not self._entered
+        if early:
+            super().cancel()
+
+    def enter(self) -> bool:
+        """Tell whether the training may be begun or followed; from then on it is stopped there.
+
+        Called in the thread of the job, once there is a connection.
+        """
+        with self._gate:
+            self._entered = not self._stop.is_set()
+            return self._entered
 
     def leave(self) -> None:
         """Follow it no more; the training goes on, and is followed when the project is opened."""
@@ -108,8 +123,8 @@ class RemoteJobs:
         Lane ``status`` is used.
     run : callable
         Starts and tracks a `Job`.
-    connect : callable, optional
-        Returns the client of a server by its name; by default from the user's list.
+    desk : ServerDesk
+        Whose connections are used, and whom the person answers.
 
     Attributes
     ----------
@@ -125,34 +140,62 @@ class RemoteJobs:
         project: Project,
         background: Background,
         run: Callable[[Job[Any]], object],
-        connect: Connect | None = None,
+        desk: ServerDesk,
     ) -> None:
         self.jobs: list[FollowJob] = []
         self._project, self._background, self._run = project, background, run
-        self._connect = connect or _Connecting()
+        self._desk, self._asked = desk, ""
         self._closed = False
 
     def resume(self) -> None:
-        """Follow all trainings of which something is still to come."""
-        store = TrainingStore(self._project.path)
-        self._background.do("status", store.open, then=self._on_open)
+        """Follow all trainings of which something is still to come.
+
+        What this person has not begun is followed once they have said so: a project may
+        come from anybody.
+        """
+        self._background.do("status", partial(_open_ones, self._project), then=self._on_open)
 
     def train(self, server: str, settings: TrainSettings, author: str) -> FollowJob:
         """Begin a training on a server, and follow it."""
-        start = partial(_begun, self._project, partial(self._connect, server), settings, author)
+        connect = partial(self._desk.client, server)
+        begin = partial(trained, self._project, settings, author)
+        start = partial(begun, self._project, connect, begin)
         return self._follow(FollowJob(self._project, server, start))
+
+    def train_by_form(self, wish: TrainWish, author: str) -> FollowJob:
+        """Begin a training as a person filled in the form of a module, and follow it."""
+        connect = partial(self._desk.client, wish.server)
+        begin = partial(asked, self._project, wish, author)
+        start = partial(begun, self._project, connect, begin)
+        return self._follow(FollowJob(self._project, wish.server, start))
 
     def close(self) -> None:
         """Follow nothing any more; the trainings go on."""
         self._closed = True
+        if self._asked:
+            self._desk.questions.withdraw(self._asked)
         for job in list(self.jobs):
             job.leave()
 
-    def _on_open(self, trainings: list[RemoteTraining]) -> None:
+    def _on_open(self, found: tuple[list[RemoteTraining], list[RemoteTraining]]) -> None:
+        own, others = found
+        self._follow_all(own)
+        if others and not self._closed:
+            self._asked = _question(others)
+            self._desk.questions.put(self._asked, partial(self._on_answer, others))
+
+    def _on_answer(self, others: list[RemoteTraining], yes: bool) -> None:
+        self._asked = ""
+        if yes:
+            self._background.do("writes", partial(_take_over, others))
+            self._follow_all(others)
+
+    def _follow_all(self, trainings: list[RemoteTraining]) -> None:
         known = {job.training for job in self.jobs}
         for training in trainings:
             if not self._closed and training.id not in known:
-                start = partial(_resumed, self._project, self._connect, training.id)
+                connect = partial(self._desk.client, training.server)
+                start = partial(resumed, self._project, connect, training)
                 self._follow(FollowJob(self._project, training.server, start))
 
     def _follow(self, job: FollowJob) -> FollowJob:
@@ -167,44 +210,24 @@ class RemoteJobs:
         self.ended.emit(job)
 
 
-class _Connecting:
-    """Connects to servers of the user's list, at the first use; called in threads of jobs."""
+def _open_ones(project: Project) -> tuple[list[RemoteTraining], list[RemoteTraining]]:
+    from napari_phenoai.loop.remote_begin import open_trainings  # slow to load: in a thread
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._connections: Any = None
-
-    def __call__(self, name: str) -> DeepaasClient:
-        from napari_phenoai.io.endpoints import EndpointBook
-        from napari_phenoai.remote.connections import Connections
-        from napari_phenoai.remote.credentials import KeyringSecrets
-
-        with self._lock:
-            if self._connections is None:
-                self._connections = Connections(EndpointBook(), KeyringSecrets())
-        client: DeepaasClient = self._connections.client(name)
-        return client
+    return open_trainings(project)
 
 
-def _begun(
-    project: Project,
-    client: Callable[[], DeepaasClient],
-    settings: TrainSettings,
-    author: str,
-    job: FollowJob,
-) -> Work[RemoteTraining]:
-    from napari_phenoai.loop.remote_train import begin_training, follow_training
+def _take_over(trainings: list[RemoteTraining]) -> None:
+    from napari_phenoai.loop.remote_begin import take_over
 
-    yield Progress(0, None, "asking the server")
-    training = begin_training(project, client(), settings, author=author)
-    job.training = training.id
-    return (yield from follow_training(project, lambda _: client(), training.id))
+    for training in trainings:
+        take_over(training)
 
 
-def _resumed(
-    project: Project, connect: Connect, training_id: str, job: FollowJob
-) -> Work[RemoteTraining]:
-    from napari_phenoai.loop.remote_train import follow_training
-
-    job.training = training_id
-    return (yield from follow_training(project, connect, training_id))
+def _question(others: list[RemoteTraining]) -> str:
+    servers = " and ".join(sorted({plain(training.server, 64) for training in others}))
+    one = len(others) == 1
+    trainings, them = ("a training", "it") if one else (f"{len(others)} trainings", "them")
+    return (
+        f"This project names {trainings} on {servers} that you have not begun here. "
+        f"Ask {servers} for {them}?"
+    )

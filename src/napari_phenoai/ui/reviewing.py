@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from napari_phenoai.errors import InputError, PhenoError
+from napari_phenoai.errors import InputError
 from napari_phenoai.loop.review import WorkClock
+from napari_phenoai.ui.decision_files import Saving
 from napari_phenoai.ui.draft_keeper import DraftKeeper
 from napari_phenoai.ui.prefetch import Prefetch
-from napari_phenoai.ui.saving import save_decision
+from napari_phenoai.ui.saving import DecisionWriter, explained
 from napari_phenoai.ui.shelf import Shelf
+from napari_phenoai.ui.waiting import Waiting
 
 if TYPE_CHECKING:
     from napari_phenoai.core.edits import Edit
@@ -49,26 +51,26 @@ class Reviewing:
     current_changed = Signal()
     desk_changed = Signal()
     saved = Signal(object)
+    brought = Signal(object)
     failed = Signal(object)
 
     def __init__(self, project: Project, background: Background, author: str) -> None:
         self.project = project
         self.author = author
-        self.queue: list[QueueItem] = []
         self.current: QueueItem | None = None
         self.desk: Desk | None = None
         self.unreadable = False
         self.history: list[QueueItem] = []
         self.clock = WorkClock()
         self.paused = False
-        self._background = background
         self._closed = False
         self._prefetch = Prefetch(project, background)
         self._prefetch.ready.connect(self._on_desk)
         self._prefetch.failed.connect(self._on_no_desk)
         self._shelf = Shelf()
-        self._deciding: dict[str, Verdict] = {}
+        self._waiting = Waiting()
         self._drafts = DraftKeeper(project, background, self.failed)
+        self._writer = DecisionWriter(project, background, self.failed)
 
     @property
     def predictor(self) -> Predictor | None:
@@ -82,9 +84,14 @@ class Reviewing:
 
     # --- the queue
 
+    @property
+    def queue(self) -> list[QueueItem]:
+        """All items, in order."""
+        return self._waiting.items
+
     def set_queue(self, items: list[QueueItem]) -> None:
         """Take a new queue; the tile on the desk stays."""
-        self.queue = [self._with_decision(item) for item in items]
+        self._waiting.set(items)
         self.queue_changed.emit()
         if self.current is None:
             self.next_item()
@@ -93,9 +100,7 @@ class Reviewing:
 
     def upcoming(self) -> list[QueueItem]:
         """Return the waiting items in the order in which they will come."""
-        here = next((at for at, item in enumerate(self.queue) if self._is_current(item)), -1)
-        turned = self.queue[here + 1 :] + self.queue[: here + 1]
-        return [item for item in turned if item.state == "waiting" and not self._is_current(item)]
+        return self._waiting.after(self.current)
 
     def next_item(self) -> None:
         """Put the next waiting tile on the desk, or clear it when none waits."""
@@ -152,27 +157,19 @@ class Reviewing:
         if desk is None or self.paused:
             return verdict == "skipped" and self._pass_over()
         self.touch()
+        seconds, background = desk.seconds + self.clock.seconds, self.project.scheme.background
         try:
-            background = self.project.scheme.background
             decision = desk.decision(verdict, background=background, whole=whole)
         except InputError as error:
             self.failed.emit(error)
             return False
-        if decision.labels is not None:
-            desk.labels[...] = decision.labels
-        seconds = desk.seconds + self.clock.seconds
-        key = desk.tile.key
         self._drafts.forget(desk.tile)
-        self._deciding[key] = decision.verdict
         self._shelf.put(desk)
-        self._set_state(key, decision.verdict)
+        self._waiting.decide(desk.tile.key, decision.verdict)
+        self.queue_changed.emit()
         self.history.append(desk.item.but(state=decision.verdict))
-        self._background.do(
-            "writes",
-            partial(save_decision, self.project, decision, seconds, self.author, desk.note),
-            then=partial(self._on_saved, desk),
-            otherwise=partial(self._on_lost, desk, seconds),
-        )
+        saved, lost = partial(self._on_saved, desk), partial(self._on_lost, desk, seconds)
+        self._writer.write(Saving.of(desk, decision, seconds, self.author), saved, lost)
         self.desk = None
         self.next_item()
         return True
@@ -204,9 +201,16 @@ class Reviewing:
         if self.desk is not None and self.desk is not self._shelf.get(self.desk.tile.key):
             self.desk.take_in(edit)
 
+    def bring_back(self) -> None:
+        """Save what a former session could not; `brought` has the reviews then."""
+        self._drafts.bring_back()
+        self._writer.bring_back(self.brought.emit)
+
     def close(self) -> None:
-        """Leave the desk; answers that are still under way will be dropped."""
+        """Leave the desk; what could not be saved is tried once more, or kept elsewhere."""
         self._leave()
+        self._drafts.close()
+        self._writer.close()
         self._closed = True
         self._prefetch.close()
 
@@ -231,6 +235,7 @@ class Reviewing:
         self._look_ahead()
 
     def _take(self, item: QueueItem) -> None:
+        self._writer.forget(item.where)
         desk = self._shelf.get(item.tile) or self._prefetch.take(item)
         if desk is None:
             self._prefetch.ask(item)
@@ -271,29 +276,22 @@ class Reviewing:
             self.desk_changed.emit()
 
     def _on_saved(self, desk: Desk, review: Review) -> None:
-        key = desk.tile.key
-        self._deciding.pop(key, None)
+        self._waiting.decided(desk.tile.key)
         desk.review, desk.start, desk.seconds = review, desk.labels.copy(), 0.0
         if not self._closed:
             self.saved.emit(review)
 
     def _on_lost(self, desk: Desk, seconds: float, error: Exception) -> None:
-        key = desk.tile.key
-        self._deciding.pop(key, None)
         desk.seconds = seconds
-        self._set_state(key, "waiting")
-        what = error.what if isinstance(error, PhenoError) else str(error)
-        hint = error.hint if isinstance(error, PhenoError) else "See the log for details."
-        hint = f"{hint} The mask is kept: press Backspace to return to the tile and decide again."
-        self.failed.emit(PhenoError(f"The decision could not be saved. {what}", hint=hint))
+        self._waiting.decided(desk.tile.key)
+        self._set_state(desk.tile.key, "waiting")
+        if not self._closed:
+            self._drafts.keep(desk, seconds)
+        self.failed.emit(explained(error))
 
     def _set_state(self, key: str, state: str) -> None:
-        self.queue = [item.but(state=state) if item.tile == key else item for item in self.queue]
+        self._waiting.mark(key, state)
         self.queue_changed.emit()
-
-    def _with_decision(self, item: QueueItem) -> QueueItem:
-        verdict = self._deciding.get(item.tile)
-        return item.but(state=verdict) if verdict else item
 
     def _is_current(self, item: QueueItem) -> bool:
         return self.current is not None and item.tile == self.current.tile

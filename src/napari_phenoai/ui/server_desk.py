@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
@@ -13,58 +13,29 @@ from psygnal import Signal
 from napari_phenoai.io.endpoints import EndpointBook
 from napari_phenoai.ui.links import hear_from_thread
 from napari_phenoai.ui.server_errands import Errands
+from napari_phenoai.ui.server_questions import Questions
+from napari_phenoai.ui.server_state import ServerState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_phenoai.core.endpoints import Credential, Endpoint, EndpointList
+    from napari_phenoai.core.endpoints import EndpointList
     from napari_phenoai.remote.connections import Connections
     from napari_phenoai.remote.credentials import Secrets
+    from napari_phenoai.remote.deepaas import DeepaasClient
     from napari_phenoai.remote.server_list import Found
-    from napari_phenoai.remote.spec import Offer
     from napari_phenoai.ui.session import Session
 
-__all__ = ["ServerDesk", "ServerState", "servers_of"]
+__all__ = ["ServerDesk", "servers_of"]
 
-Health = Literal["unknown", "asking", "well", "wrong"]
 _LIST = "list"
-
-
-@dataclass(frozen=True)
-class ServerState:
-    """What is known of one server.
-
-    Parameters
-    ----------
-    endpoint : Endpoint
-        The server.
-    login : Credential or None
-        Its login, without the secret.
-    health : str
-        ``unknown`` until it was asked, ``asking``, ``well``, or ``wrong``.
-    found : Found or None
-        What it said when it last was well.
-    error : Exception or None
-        Why it is ``wrong``.
-    """
-
-    endpoint: Endpoint
-    login: Credential | None = None
-    health: Health = "unknown"
-    found: Found | None = None
-    error: Exception | None = None
-
-    @property
-    def offers(self) -> tuple[Offer, ...]:
-        """Its models, as far as they are known."""
-        return self.found.offers if self.found else ()
 
 
 class ServerDesk:
     """Keeps the list of servers for the docks of one session; knows no widget.
 
-    All methods belong to the main thread and return at once; files, keyring and network
-    are used in threads that nobody waits for.
+    All methods but `client` belong to the main thread and return at once; files, keyring
+    and network are used in threads that nobody waits for.
 
     Parameters
     ----------
@@ -83,6 +54,9 @@ class ServerDesk:
         Name of an act that went well: ``add``, ``log in``, ``log out``, ``remove``.
     failed : Signal
         Name of an act, and the error it ended with.
+    questions : Questions
+        What work on servers wants to know of the person, such as whether a login may go
+        to a server that it did not go to before.
     coded : Signal
         The `DeviceCode` that a person has to type in for a login in the browser.
     """
@@ -97,9 +71,11 @@ class ServerDesk:
         self.book = book or EndpointBook()
         self.states: dict[str, ServerState] = {}
         self.known = False
+        self.questions = Questions()
+        self.errands = Errands()
         self._secrets = secrets
         self._connections: Connections | None = None
-        self.errands = Errands()
+        self._making = threading.Lock()
         self._stop = threading.Event()
         hear_from_thread(self._code, self._on_code)
 
@@ -115,11 +91,20 @@ class ServerDesk:
     @property
     def connections(self) -> Connections:
         """The clients of this session: one for each server, with one lane."""
-        if self._connections is None:
-            from napari_phenoai.remote.connections import Connections
+        with self._making:
+            if self._connections is None:
+                from napari_phenoai.remote.connections import Connections
 
-            self._connections = Connections(self.book, self.secrets)
-        return self._connections
+                self._connections = Connections(self.book, self.secrets, self.questions.ask)
+            return self._connections
+
+    def client(self, name: str) -> DeepaasClient:
+        """Return the client of the server called `name`, in a thread of work on it.
+
+        It waits while the person is asked whether a login may go there; see
+        `napari_phenoai.remote.connections.Connections.client`.
+        """
+        return self.connections.client(name)
 
     def is_under_way(self, act: str) -> bool:
         """Tell whether an act such as ``add`` has not ended yet."""
@@ -137,11 +122,10 @@ class ServerDesk:
 
         if name not in self.states:
             return
-        connections = self.connections
         self._put(name, health="asking", error=None)
         self.errands.run(
             f"test {name}",
-            lambda: look_at(connections.client(name)),
+            lambda: look_at(self.client(name)),
             partial(self._on_found, name),
             partial(self._on_wrong, name),
         )
@@ -169,7 +153,7 @@ class ServerDesk:
         command: str = "",
     ) -> None:
         """Keep a login for the server called `name`, and test it there."""
-        from napari_phenoai.remote.server_list import log_in
+        from napari_phenoai.remote.server_logins import log_in
 
         book, secrets = self.book, self.secrets
         work = partial(log_in, book, secrets, name, kind, secret=secret, user=user, command=command)
@@ -177,22 +161,19 @@ class ServerDesk:
 
     def log_in_by_code(self, name: str, issuer: str, client: str) -> None:
         """Log in at the server called `name` in the browser; `coded` tells what to type in."""
-        from napari_phenoai.remote.browser_login import log_in_by_code
+        from napari_phenoai.remote.browser_login import Asked, log_in_by_code, until_stopped
 
         self._stop.set()
-        self._stop = threading.Event()
-        work = partial(
-            log_in_by_code,
+        self._stop = stop = threading.Event()
+        login = log_in_by_code(
             self.book,
             self.secrets,
             self.connections,
             name,
-            issuer=issuer,
-            client=client,
+            Asked(issuer, client),
             show=self._code.emit,
-            stop=self._stop,
         )
-        self._act("log in", work, partial(self._on_login, name))
+        self._act("log in", lambda: until_stopped(login, stop), partial(self._on_login, name))
 
     def give_up_login(self) -> None:
         """Wait no longer for a code to be typed in."""
@@ -202,21 +183,22 @@ class ServerDesk:
 
     def log_out(self, name: str) -> None:
         """Take the login off the server called `name`."""
-        from napari_phenoai.remote.server_list import log_out
+        from napari_phenoai.remote.server_logins import log_out
 
         work = partial(log_out, self.book, self.secrets, name)
         self._act("log out", work, partial(self._on_login, name))
 
     def remove(self, name: str) -> None:
-        """Take the server called `name` off the list."""
-        from napari_phenoai.remote.server_list import remove_server
+        """Take the server called `name` off the list, with its login and its storage."""
+        from napari_phenoai.loop.remote_storage import remove_wholly
 
-        work = partial(remove_server, self.book, self.secrets, name)
+        work = partial(remove_wholly, self.book, self.secrets, name)
         self._act("remove", work, partial(self._on_removed, name))
 
     def close(self) -> None:
         """Want no answer any more; what is on its way to a server is left alone."""
         self._stop.set()
+        self.questions.close()
         self.errands.close()
         if self._connections is not None:
             self._connections.close()

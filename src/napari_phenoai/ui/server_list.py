@@ -28,7 +28,8 @@ from napari_phenoai.ui.server_words import details_of, line_of
 
 if TYPE_CHECKING:
     from napari_phenoai.remote.oidc import DeviceCode
-    from napari_phenoai.ui.server_desk import ServerDesk, ServerState
+    from napari_phenoai.ui.server_desk import ServerDesk
+    from napari_phenoai.ui.server_state import ServerState
 
 __all__ = ["ServerPage"]
 

@@ -78,7 +78,6 @@ class LoginForm(QWidget):
         for edit in (self.user_edit, self.secret_edit, self.command_edit):
             edit.clear()
         self.set_problem("")
-        self.show_code("", "", "")
         self.set_busy(busy=False)
         self.secret_edit.setFocus()
 
@@ -88,16 +87,21 @@ class LoginForm(QWidget):
         self._page = page or address
         for widget in (self.code, self.open_button):
             widget.setVisible(bool(code))
+        self.note.setVisible(not code)
+        if code:
+            self.keep_button.set_caption("Waiting for the code ...")
 
     def set_problem(self, text: str) -> None:
-        """Say what is wrong; an empty text takes that away."""
+        """Say what is wrong, in place of a code; an empty text takes that away."""
+        self.show_code("", "", "")
         self.problem.setText(f"▲ {text}" if text else "")
         self.problem.setVisible(bool(text))
 
     def set_busy(self, *, busy: bool) -> None:
         """Say that the login is being tried."""
         self.keep_button.setEnabled(not busy)
-        self.keep_button.set_caption("Logging in ..." if busy else "Log in")
+        waiting = "Waiting for the code ..." if self.code.text() else "Logging in ..."
+        self.keep_button.set_caption(waiting if busy else "Log in")
 
     def _add_browser(self) -> None:
         self.issuer_box = QComboBox()
@@ -110,6 +114,7 @@ class LoginForm(QWidget):
         self.code = QLabel()
         self.code.setTextFormat(Qt.TextFormat.PlainText)
         self.code.setWordWrap(True)
+        self.code.setStyleSheet("font-size: 14px; font-weight: bold;")
         self.code.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.open_button = QPushButton("Open that page in the browser")
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from napari_phenoai.core.mapping import ValueMapping
     from napari_phenoai.remote.spec import Offer
-    from napari_phenoai.ui.server_desk import ServerState
+    from napari_phenoai.ui.server_state import ServerState
     from napari_phenoai.ui.server_work import Ended, Request
     from napari_phenoai.ui.session import Session
 

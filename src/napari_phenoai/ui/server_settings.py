@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -92,11 +93,26 @@ class ServerSettings(QWidget):
         self._rows.setRowVisible(self.picture_box, False)
         self._rows.setRowVisible(self.seconds_box, verb == "predict")
 
-    def show_offer(self, server: str, offer: Offer | None) -> None:
-        """Show the form of a model; the same one again keeps what is typed."""
+    def show_offer(
+        self, server: str, offer: Offer | None, without: frozenset[str] = frozenset()
+    ) -> None:
+        """Show the form of a model; the same one again keeps what is typed.
+
+        Parameters
+        ----------
+        server : str
+            Its name.
+        offer : Offer or None
+            The model.
+        without : frozenset of str
+            Fields that somebody else fills in.
+        """
         project = self._session.project
         place = (project, server, offer.key) if project is not None and offer is not None else None
         form = getattr(offer, self._verb) if offer is not None else None
+        if form is not None and without:
+            left = tuple(field for field in form.fields if field.name not in without)
+            form = replace(form, fields=left)
         if place == self._place and self.form_view is not None and self.form_view.form == form:
             return
         self._place = place

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_phenoai.core.scheme import ClassScheme
     from napari_phenoai.remote.catalogue import CatalogueModule
     from napari_phenoai.remote.spec import Offer
-    from napari_phenoai.ui.server_desk import ServerState
+    from napari_phenoai.ui.server_state import ServerState
 
 __all__ = ["details_of", "line_of", "meaning_words", "module_words", "offer_words", "trouble_of"]
 

@@ -113,7 +113,7 @@ class ServerWork:
     # --- inside
 
     def _work(self, session: Session, project: Project, request: Request) -> Work[Outcome]:
-        connect, wish = servers_of(session).connections.client, request.wish
+        connect, wish = servers_of(session).client, request.wish
         if request.tiles:
             keep = partial(self._keep, project)
             return propose_there(project, connect, wish, request.tiles, keep)

@@ -1,4 +1,4 @@
-"""The Servers dock: which there are, predictions on them, and the marketplace."""
+"""The Servers dock: which there are, predictions and trainings on them, and the marketplace."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from napari_phenoai.ui.server_desk import servers_of
 from napari_phenoai.ui.server_list import ServerPage
 from napari_phenoai.ui.server_market import MarketPage
 from napari_phenoai.ui.server_predict import PredictPage
+from napari_phenoai.ui.server_train import TrainPage
 from napari_phenoai.ui.session_dock import SessionDock
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ __all__ = ["ServersDock"]
 
 
 class ServersDock(SessionDock):
-    """Servers that predict, for this viewer's project.
+    """Servers that predict and train, for this viewer's project.
 
     Parameters
     ----------
@@ -36,6 +37,7 @@ class ServersDock(SessionDock):
         self.desk = servers_of(self.session)
         self.servers = ServerPage(self.desk)
         self.predict = PredictPage(viewer, self.session)
+        self.train = TrainPage(self.session)
         self.market = MarketPage(self.desk)
         self.jobs = JobsStrip(self.session)
         self.tabs = QTabWidget()
@@ -43,6 +45,7 @@ class ServersDock(SessionDock):
         for page, title in (
             (self.servers, "Servers"),
             (self.predict, "Predict"),
+            (self.train, "Train"),
             (self.market, "Marketplace"),
         ):
             self.tabs.addTab(Scrolling(page), title)
@@ -54,7 +57,8 @@ class ServersDock(SessionDock):
         layout.setContentsMargins(4, 0, 4, 4)
         self.servers.market_wanted.connect(self._show_market)
         self.servers.predict_wanted.connect(self._show_predict)
-        self.predict.servers_wanted.connect(lambda: self.tabs.setCurrentIndex(0))
+        for page in (self.predict, self.train):
+            page.servers_wanted.connect(lambda: self.tabs.setCurrentIndex(0))
         listen(self, self.desk.changed, self._on_changed)
         self._asked = False
         self._bound = False
@@ -81,7 +85,7 @@ class ServersDock(SessionDock):
             self.desk.test_all()
 
     def _show_market(self) -> None:
-        self.tabs.setCurrentIndex(2)
+        self.tabs.setCurrentIndex(3)
         self.market.load()
 
     def _show_predict(self, name: str) -> None:

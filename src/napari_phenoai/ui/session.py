@@ -14,6 +14,7 @@ from napari_phenoai.ui.jobbook import JobBook
 from napari_phenoai.ui.opened import Opened
 from napari_phenoai.ui.preferences import Place
 from napari_phenoai.ui.quiet import set_memory_aside, take_memory_back
+from napari_phenoai.ui.server_desk import servers_of
 from napari_phenoai.ui.session_parts import SessionParts
 from napari_phenoai.ui.standing import Standing, standing_of
 
@@ -71,8 +72,9 @@ class Session(SessionParts):
     def set_project(self, project: Project) -> None:
         """Take over an open `project`; it is closed with the session."""
         self.close_project()
+        desk, place = servers_of(self), self.place
         self.opened = Opened(
-            project, self.background, self.run, author=self.author, place=self.place
+            project, self.background, self.run, desk, author=self.author, place=place
         )
         self._listen(self.opened)
         set_memory_aside()

@@ -133,6 +133,8 @@ class SessionParts(SessionSignals):
         painting.mode_changed.connect(self._tell_painting)
         painting.noted.connect(self._tell_noted)
         painting.painted.connect(self._tell_history)
+        if self.opened is not None:
+            self.opened.told.connect(self._tell_words)
 
     def _tell_painting(self) -> None:
         self.painting_changed.emit()
@@ -142,3 +144,6 @@ class SessionParts(SessionSignals):
 
     def _tell_history(self, _: Edit) -> None:
         self.history_changed.emit()
+
+    def _tell_words(self, words: str) -> None:
+        self.told.emit(words)

@@ -40,6 +40,8 @@ class SessionSignals:
         A job started or ended.
     error_raised : Exception
         Something failed; `ui.errors.report` shows it.
+    told : str
+        Something that people should read once, and that is no error.
     """
 
     project_changed = Signal()
@@ -56,3 +58,4 @@ class SessionSignals:
     standing_changed = Signal()
     jobs_changed = Signal()
     error_raised = Signal(object)
+    told = Signal(str)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.utils.notifications import show_info
 from psygnal import Signal
 
@@ -220,7 +221,8 @@ class Tools:
         if erasing and self.erases_to_unknown:
             mode = "erase"
         wanted = background if erasing and mode == "paint" else self.value_of(self.class_id)
-        if layer.selected_label != wanted:
+        fits = wanted <= np.iinfo(layer.data.dtype).max  # else other labels are on their way
+        if layer.selected_label != wanted and fits:
             layer.selected_label = wanted
         if str(layer.mode) != mode:
             layer.mode = mode

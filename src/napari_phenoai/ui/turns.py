@@ -9,7 +9,11 @@ from qtpy.QtCore import QObject, QTimer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qtpy.QtWidgets import QWidget
+
 __all__ = ["Turns"]
+
+_FRAME_MS = 20
 
 
 class Turns(QObject):
@@ -24,23 +28,41 @@ class Turns(QObject):
         Does the next part of what is to be done; returns whether anything is left.
     parent : QObject
         Owner of this object and its timer.
+    canvas : QWidget, optional
+        Where all this is seen. It keeps its picture until nothing is left to do: each
+        drawing takes longer than a step, and would show what is half done. An empty one
+        has no picture to keep: see `begin`.
     """
 
-    def __init__(self, step: Callable[[], bool], parent: QObject) -> None:
+    def __init__(
+        self, step: Callable[[], bool], parent: QObject, canvas: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._step = step
+        self._canvas = canvas
+        if canvas is not None:
+            canvas.destroyed.connect(self._lose_canvas)
         self._timer = QTimer(self)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._take)
 
-    def begin(self) -> None:
-        """Take steps from the next turn on, unless they are being taken."""
+    def begin(self, *, drawing: bool = False) -> None:
+        """Take steps from the next turn on, unless they are being taken.
+
+        Parameters
+        ----------
+        drawing : bool
+            Whether the canvas is drawn in between; steps leave time for it then.
+        """
         if not self._timer.isActive():
-            self._timer.start()
+            self._timer.start(_FRAME_MS if drawing else 0)
+            self._let_draw(drawing=drawing)
 
     def stop(self) -> None:
         """Take no more steps."""
-        self._timer.stop()
+        if self._timer.isActive():
+            self._timer.stop()
+            self._let_draw(drawing=True)
 
     def _take(self) -> None:
         more = False
@@ -48,4 +70,11 @@ class Turns(QObject):
             more = self._step()
         finally:
             if not more:
-                self._timer.stop()
+                self.stop()
+
+    def _lose_canvas(self) -> None:
+        self._canvas = None
+
+    def _let_draw(self, *, drawing: bool) -> None:
+        if self._canvas is not None:
+            self._canvas.setUpdatesEnabled(drawing)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from psygnal.qt import start_emitting_from_queue
@@ -30,6 +28,7 @@ from napari_phenoai.ui.listening import listen
 from napari_phenoai.ui.preferences import preferences
 from napari_phenoai.ui.sample_field import open_sample_field
 from napari_phenoai.ui.session import session_of
+from napari_phenoai.ui.warming import warm_up
 
 if TYPE_CHECKING:
     from typing import Any
@@ -74,8 +73,7 @@ class WorkbenchDock(QWidget):
         self._compose()
         self._connect()
         self._on_project()
-        for module in ("dask.array", "zarr", "pandas", "tifffile"):  # else the first use waits
-            self.session.background.do("pictures", partial(import_module, module))
+        warm_up(self.session.background)
 
     def toggle_keys(self) -> None:
         """Show all keys over the window, or put them away."""

@@ -196,6 +196,6 @@ def _placeholder(field: FormField) -> str:
         return "1, 2, 3" if field.items in {"integer", "number"} else "one, two"
     if field.kind == "raw":
         return "JSON"
-    if field.format and not field.secret:
+    if field.format and field.kind == "text" and not field.secret:
         return field.format
     return "" if field.required else "left to the server"

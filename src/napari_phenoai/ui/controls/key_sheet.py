@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_phenoai.ui.keys import KEYS
 
 if TYPE_CHECKING:
-    from qtpy.QtGui import QKeyEvent, QMouseEvent
+    from qtpy.QtCore import QObject
+    from qtpy.QtGui import QHideEvent, QKeyEvent, QMouseEvent
 
 __all__ = ["KeySheet"]
 
@@ -55,6 +57,8 @@ class KeySheet(QFrame):
         rows = [(key.printed, key.text, key.group) for key in KEYS]
         _fill(grid, [*rows, _NUMBERS, *_MOUSE])
         box.addWidget(QLabel("Any key or click closes this page."))
+        self._former: QWidget | None = None
+        parent.installEventFilter(self)
         self.hide()
 
     def toggle(self) -> None:
@@ -63,13 +67,32 @@ class KeySheet(QFrame):
             self.hide()
             return
         parent = self.parentWidget()
-        self.adjustSize()
-        if parent is not None:
-            middle = parent.rect().center() - self.rect().center()
-            self.move(max(0, middle.x()), max(0, middle.y()))
+        self._former = None if parent is None else parent.focusWidget()
+        self._centre()
         self.show()
         self.raise_()
         self.setFocus()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Stay in the middle of the window when that gets another size."""
+        if event is not None and event.type() == QEvent.Type.Resize and self.isVisible():
+            self._centre()
+        return super().eventFilter(watched, event)
+
+    def _centre(self) -> None:
+        self.adjustSize()
+        parent = self.parentWidget()
+        if parent is not None:
+            middle = parent.rect().center() - self.rect().center()
+            self.move(max(0, middle.x()), max(0, middle.y()))
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        """Give the keyboard back to what had it."""
+        super().hideEvent(event)
+        former, self._former = self._former, None
+        if former is not None:
+            with suppress(RuntimeError):  # Qt took it away meanwhile
+                former.setFocus()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Put the page away."""

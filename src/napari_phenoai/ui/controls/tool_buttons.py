@@ -63,6 +63,11 @@ TOOL_BUTTONS: Sequence[ToolButton] = (
     ToolButton("superpixel", "Patches", "Drag: paints whole patches of one colour"),
     ToolButton("livewire", "Livewire", "Click along an edge; Enter or a double click closes it"),
     ToolButton("holes", "Holes", "Click a hole to fill it; or fill all of them"),
+    ToolButton(
+        "part", "Part", "Part all objects of the tile anew: a slider shows where", more=True
+    ),
+    ToolButton("pieces", "Pieces", "Click an object: its loose pieces become objects", more=True),
+    ToolButton("slices", "Slices", "Click an object in two planes: fills those between", more=True),
     ToolButton("specks", "Specks", "Remove all small islands", more=True),
     ToolButton("grow", "Grow", "Click an object to let it grow into the background", more=True),
     ToolButton("shrink", "Shrink", "Click an object to take away its rim", more=True),

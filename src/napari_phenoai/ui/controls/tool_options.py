@@ -54,7 +54,7 @@ class ToolOptions(QWidget):
                 self._add_number(option)
             else:
                 self._add_switch(option)
-        self.everywhere = KeyButton(kind.everywhere, "Shift+click")
+        self.everywhere = KeyButton(kind.everywhere, kind.key)
         self.everywhere.setToolTip(f"{kind.text}: use it on the whole tile or window at once")
         self.everywhere.clicked.connect(self.everywhere_wanted)
         self.everywhere.setVisible(bool(kind.everywhere))
@@ -90,9 +90,10 @@ class ToolOptions(QWidget):
         self.sliders[option.name], self._labels[option.name] = slider, label
 
     def _add_switch(self, option: Switch) -> None:
-        box = QCheckBox(option.text)
+        box = QCheckBox(f"{option.text}  \\")
+        box.setAccessibleName(option.text)
         box.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        box.setToolTip(option.tip)
+        box.setToolTip(f"{option.tip}; key \\")
         box.toggled.connect(lambda on: self.changed.emit(option.name, float(on)))
         self._grid.addWidget(box, self._grid.rowCount(), 0, 1, 2)
         self.boxes[option.name] = box

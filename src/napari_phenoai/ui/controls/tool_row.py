@@ -59,7 +59,7 @@ class ToolRow(QWidget):
         self.fold.setAutoRaise(True)
         self.fold.setCheckable(True)
         self.fold.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.fold.setToolTip("Tidy up, replace, copy, threshold")
+        self.fold.setToolTip("Part, tidy up, replace, copy, threshold")
         self.fold.toggled.connect(self._unfold)
         box.addWidget(self.fold)
         self._more = self._grid([item for item in TOOL_BUTTONS if item.more])

@@ -18,6 +18,7 @@ from napari_phenoai.core.editing import (
     Merge,
     PatchBrush,
     Patches,
+    Pieces,
     RemoveSpecks,
     Replace,
     Shrink,
@@ -33,7 +34,7 @@ from napari_phenoai.ui.handtools.kinds import Kind, Number, Switch, Wish
 if TYPE_CHECKING:
     from napari_phenoai.core.editing import Canvas
 
-__all__ = ["KINDS"]
+__all__ = ["KINDS", "PIECES"]
 
 _PIXELS = frozenset({"pixels"})
 _PREDICTION = frozenset({"prediction"})
@@ -106,6 +107,10 @@ def _replace(wish: Wish, canvas: Canvas) -> Tool | None:
     if place is None:
         return None
     return Replace(int(canvas.labels[place]), wish.value, wish.at)
+
+
+def _pieces(wish: Wish, canvas: Canvas) -> Tool | None:
+    return Pieces(wish.at) if canvas.objects else None
 
 
 def _copy(wish: Wish, _: Canvas) -> Tool:
@@ -266,3 +271,13 @@ KINDS: Sequence[Kind] = (
     ),
 )
 """All pixel tools, in the order of their worth."""
+
+PIECES = Kind(
+    "pieces",
+    "Pieces",
+    "click",
+    "click an object: pieces of it that do not touch become objects of their own",
+    _pieces,
+    everywhere=_ALL,
+)
+"""The tool that only projects of single objects have."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_phenoai.ui.objects_now import held_now
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_phenoai.core.editing import Canvas
+    from napari_phenoai.core.object_table import ObjectTable
     from napari_phenoai.ui.handtools.picture import Sketch
     from napari_phenoai.ui.handtools.preview import Preview
     from napari_phenoai.ui.handtools.work import Workshop
@@ -63,6 +66,12 @@ class Helpers:
         """Its name; empty without a project."""
         project = self._session.project
         return "" if project is None else project.scheme.named(self.class_id).name
+
+    @property
+    def objects(self) -> ObjectTable | None:
+        """The class of each object that can be painted now; None in a project of classes."""
+        held = held_now(self._session)
+        return None if held is None else held.table
 
     @property
     def unknown(self) -> bool:

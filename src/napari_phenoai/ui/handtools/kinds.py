@@ -123,6 +123,8 @@ class Kind:
         ``pixels``, ``prediction``: what is read besides the labels.
     shifts : bool
         Whether a click with Shift uses it on the whole tile, without such a button.
+    key : str
+        What is printed on that button.
     """
 
     name: str
@@ -134,8 +136,14 @@ class Kind:
     everywhere: str = ""
     needs: frozenset[str] = field(default_factory=frozenset)
     shifts: bool = False
+    key: str = "Shift+click"
 
     @property
     def main(self) -> Number | None:
         """The option that the keys ``[`` and ``]`` move."""
         return next((option for option in self.options if isinstance(option, Number)), None)
+
+    @property
+    def switch(self) -> Switch | None:
+        """The option that the backslash turns on or off."""
+        return next((option for option in self.options if isinstance(option, Switch)), None)

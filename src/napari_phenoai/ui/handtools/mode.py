@@ -90,5 +90,9 @@ class Mode:
         del direction
         return False
 
+    def switch(self) -> bool:
+        """Answer the backslash: turn the switch of the tool on or off."""
+        return False
+
     def settle(self) -> None:
         """Finish at once what was asked for: the tile is about to be decided or left."""

@@ -67,6 +67,10 @@ class PixelMode(Mode):
             parts.append(_EVERYWHERE)
         if main is not None:
             parts.append(f"[ ] {main.text.lower()} {self._told()}")
+        option = kind.switch
+        if option is not None:
+            state = "on" if self.values[option.name] else "off"
+            parts.append(f"\\ {option.text.lower()}: {state}")
         return "  ·  ".join([*parts, "Esc drops"])
 
     def options(self) -> QWidget | None:
@@ -133,6 +137,14 @@ class PixelMode(Mode):
         if main is None:
             return False
         self._set(main.name, main.moved(self.values[main.name], direction))
+        return True
+
+    def switch(self) -> bool:
+        """Turn the switch on or off."""
+        option = self.kind.switch
+        if option is None:
+            return False
+        self._set(option.name, float(not self.values[option.name]))
         return True
 
     def settle(self) -> None:

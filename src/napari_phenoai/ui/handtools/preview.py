@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_phenoai.ui.handtools.picture import Sketch
     from napari_phenoai.ui.layers import TileLayers
 
-__all__ = ["PREVIEW_LAYER", "Preview"]
+__all__ = ["PREVIEW_LAYER", "Preview", "PreviewLayer"]
 
 PREVIEW_LAYER = "PhenoAI preview"
 """Name of the layer that shows what a tool would do."""
@@ -27,17 +27,55 @@ _OPACITY = 0.85
 
 
 class Preview:
-    """The layer of the preview: made when it is first needed, and then given other data.
+    """What one drawer has on the shared layer of previews.
+
+    Parameters
+    ----------
+    layer : PreviewLayer
+        Shared: who draws last is seen, and takes away what the others drew.
+    """
+
+    def __init__(self, layer: PreviewLayer) -> None:
+        self._layer = layer
+
+    @property
+    def shown(self) -> bool:
+        """Whether this drawer's sketch is seen."""
+        return self._layer.drawer is self and self._layer.shown
+
+    def show(self, sketch: Sketch, scheme: ClassScheme) -> None:
+        """Draw a sketch in the colours of `scheme`, lines white."""
+        self._layer.drawer = self
+        self._layer.show(sketch, scheme)
+
+    def hide(self) -> None:
+        """Draw nothing any more; what another one drew stays."""
+        if self._layer.drawer is self:
+            self._layer.hide()
+
+    def close(self) -> None:
+        """Take the layer away; the next sketch brings it back."""
+        self._layer.close()
+
+
+class PreviewLayer:
+    """The layer of all previews: made when it is first needed, and then given other data.
 
     Parameters
     ----------
     layers : TileLayers
         Over whose tile it lies.
+
+    Attributes
+    ----------
+    drawer : Preview or None
+        Whose sketch it shows.
     """
 
     def __init__(self, layers: TileLayers) -> None:
         self._layers = layers
         self._layer: Labels | None = None
+        self.drawer: Preview | None = None
 
     @property
     def shown(self) -> bool:
@@ -46,11 +84,11 @@ class Preview:
 
     def show(self, sketch: Sketch, scheme: ClassScheme) -> None:
         """Draw a sketch in the colours of `scheme`, lines white."""
-        labels, tile = sketch.values, sketch.tile
+        tile = sketch.tile
         layer, scale = self._there(sketch), self._layers.stack.scale
         blocked = getattr(layer, "_block_refresh", nullcontext)
         with blocked():
-            layer.data = labels
+            layer.data = sketch.values
             _set(layer, "scale", (scale, scale))
             _set(layer, "translate", (tile.y * scale, tile.x * scale))
             colours: dict[int | None, Any] = dict(class_colours(scheme))
@@ -66,12 +104,13 @@ class Preview:
 
     def hide(self) -> None:
         """Draw nothing any more."""
+        self.drawer = None
         if self._layer is not None:
             _set(self._layer, "visible", False)
 
     def close(self) -> None:
         """Take the layer away."""
-        layer, self._layer = self._layer, None
+        layer, self._layer, self.drawer = self._layer, None, None
         if layer is not None and layer in self._layers.viewer.layers:
             self._layers.viewer.layers.remove(layer)
 

@@ -1,0 +1,135 @@
+"""From slice to slice in the hand: a click in two planes of a stack fills those between."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari_phenoai.loop.slices import edits_between
+from napari_phenoai.ui.handtools.mode import Mode
+
+if TYPE_CHECKING:
+    from napari_phenoai.core.edits import Edit
+    from napari_phenoai.ui.class_marks import ClassMarks
+    from napari_phenoai.ui.handtools.hand import Hand
+    from napari_phenoai.ui.handtools.mode import Point
+    from napari_phenoai.ui.painting import Painting
+    from napari_phenoai.ui.session import Session
+
+__all__ = ["SlicesMode"]
+
+_LANE = "writes"
+"""The lane in which strokes are written: what was painted before is on the disk then."""
+
+_ELSEWHERE = "Slices: only in stacks, while one paints anywhere. Q begins that, Esc puts it down"
+_FIRST = "Slices: click an object in the first of several planes"
+_SECOND = (
+    "Slices: plane {plane} is held; go to another plane (PageUp, PageDown) and click the "
+    "object there; Esc drops"
+)
+
+
+class SlicesMode(Mode):
+    """Fills the planes between two in which the same object was clicked.
+
+    Parameters
+    ----------
+    hand : Hand
+        Shows what it says.
+    session : Session
+        Has the stack that is painted.
+    marks : ClassMarks
+        Knows what is locked.
+
+    Attributes
+    ----------
+    held : tuple or None
+        Image, plane, row and column of the first click.
+    """
+
+    name = "slices"
+
+    def __init__(self, hand: Hand, session: Session, marks: ClassMarks) -> None:
+        self.held: tuple[str, int, int, int] | None = None
+        self._hand = hand
+        self._session = session
+        self._marks = marks
+        self._note = ""
+
+    def says(self) -> str:
+        """Return what the next click does, and what came of the last one."""
+        if self._painting is None:
+            return _ELSEWHERE
+        words = _FIRST if self.held is None else _SECOND.format(plane=self.held[1] + 1)
+        return f"{self._note}  ·  {words}" if self._note else words
+
+    def put_down(self) -> None:
+        """Forget the first click."""
+        self.held, self._note = None, ""
+
+    def replaced(self) -> None:
+        """Keep the first click while planes of its image are shown."""
+        painting = self._painting
+        if self.held is not None and (painting is None or painting.image != self.held[0]):
+            self.put_down()
+
+    def pressed(self, at: Point, *, shift: bool) -> None:
+        """Hold the object, or fill what lies between it and the one that was held."""
+        del shift
+        painting = self._painting
+        if painting is None or painting.image is None:
+            return
+        here = painting.image, painting.z, *at
+        if self.held is None or self.held[1] == painting.z:
+            self.held, self._note = here, ""
+        else:
+            self._fill(painting, self.held, here)
+            self.held = None
+        self._hand.say()
+
+    def drop(self) -> bool:
+        """Forget the first click; false without one."""
+        under_way, self.held = self.held is not None, None
+        self._hand.say()
+        return under_way
+
+    def back(self) -> bool:
+        """Take back the first click."""
+        return self.drop()
+
+    # --- inside
+
+    @property
+    def _painting(self) -> Painting | None:
+        """What is painted, where it is a stack."""
+        painting = self._session.painting
+        if painting is None or painting.image is None or not self._session.paints_anywhere:
+            return None
+        return painting if painting.project.image(painting.image).shape[0] > 2 else None
+
+    def _fill(
+        self, painting: Painting, first: tuple[str, int, int, int], last: tuple[str, int, int, int]
+    ) -> None:
+        painting.flush()
+        work = partial(
+            edits_between,
+            painting.project,
+            first[0],
+            first[1:],
+            last[1:],
+            locked=self._marks.values,
+            author=painting.writer.author,
+        )
+        self._session.background.do(
+            _LANE, work, then=partial(self._on_edits, painting), otherwise=self._session.complain
+        )
+
+    def _on_edits(self, painting: Painting, edits: list[Edit]) -> None:
+        if painting is not self._session.painting:
+            return
+        for edit in edits:
+            painting.writer.add(edit)
+            painting.check(edit.tile)
+        planes = "1 plane" if len(edits) == 1 else f"{len(edits)} planes"
+        self._note = f"{planes} filled" if edits else "Nothing to change between"
+        self._hand.say()
