@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QRectF, Qt, QTimer
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import (
     QColorDialog,
     QHBoxLayout,
@@ -21,18 +21,19 @@ from napari_phenoai.ui.controls.elided import ElidedLabel
 from napari_phenoai.ui.controls.mark_button import MarkButton
 from napari_phenoai.ui.controls.name_edit import NameEdit
 from napari_phenoai.ui.keys import key_of
-from napari_phenoai.ui.theme import readable_on
+from napari_phenoai.ui.theme import ACCENT, readable_on
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from qtpy.QtGui import QMouseEvent
+    from qtpy.QtGui import QMouseEvent, QPaintEvent
 
     from napari_phenoai.core.scheme import ClassScheme, LabelClass
 
 __all__ = ["ClassList", "ClassRow"]
 
 _ALARM_MS = 900
+_CHOSEN = QColor(86, 180, 233, 70)
 
 
 class ClassRow(QWidget):
@@ -59,8 +60,8 @@ class ClassRow(QWidget):
     def __init__(self, item: LabelClass, number: int, background: bool) -> None:
         super().__init__()
         self.item = item
-        self.setObjectName("classRow")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setStyleSheet("QStackedWidget, QLabel { background: transparent; }")
+        self._chosen = False
         self.swatch = _swatch(item.colour, number)
         self.swatch.clicked.connect(self._pick_colour)
         told = background and "background" not in item.name.lower()
@@ -93,12 +94,19 @@ class ClassRow(QWidget):
 
     def set_chosen(self, chosen: bool) -> None:
         """Show whether this class is the one that is painted."""
-        colour = "rgba(86, 180, 233, 70)" if chosen else "transparent"
-        edge = "#56b4e9" if chosen else "transparent"
-        self.setStyleSheet(
-            f"#classRow {{ background: {colour}; border: 1px solid {edge}; border-radius: 3px; }}"
-            "QStackedWidget, QLabel { background: transparent; }"
-        )
+        if chosen != self._chosen:
+            self._chosen = chosen
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw the mark of the chosen class: a style sheet would take milliseconds to change."""
+        super().paintEvent(event)
+        if self._chosen:
+            painter = QPainter(self)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QColor(ACCENT))
+            painter.setBrush(_CHOSEN)
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
 
     def set_share(self, share: float | None) -> None:
         """Show which share of the tile the class covers; None shows nothing."""
