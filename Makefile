@@ -50,10 +50,11 @@ $(UV): | system
 
 $(VENV)/.installed: $(UV) pyproject.toml constraints.txt | system
 	@echo "Installing the pinned packages into $(VENV) (about 6 GB on disk, most of it torch) ..."
-	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[all]"
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e ".[all]"
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(VENV)/.developer: $(VENV)/.installed
 	@echo "Installing the development tools into $(VENV) ..."
-	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt --group dev
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt --group dev
 	@touch $@
