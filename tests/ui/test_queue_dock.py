@@ -48,7 +48,7 @@ def test_it_shows_every_tile_with_picture_state_and_reason(hands: Hands, dock: Q
     hands.key("F")
     hands.wait(lambda: hands.session.queue[0].state == "flagged")
     assert "flagged" in dock.filter.index(0, 0).data(int(Qt.ItemDataRole.ToolTipRole))
-    assert dock.counts.whole().startswith("1 done")
+    assert dock.counts.whole().startswith("1 of ")
 
 
 def test_filters(hands: Hands, dock: QueueDock) -> None:

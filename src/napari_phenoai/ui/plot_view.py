@@ -45,11 +45,19 @@ class Rendered:
 
 
 def load_plotting() -> None:
-    """Import what drawing needs; takes a second, so call it in a thread."""
-    with quietly():
-        import matplotlib.backends.backend_agg
-        import matplotlib.figure
-        import matplotlib.font_manager  # noqa: F401
+    """Import what drawing needs; takes a second, so call it in a thread.
+
+    The first drawing imports as much again, so one is made here that nobody sees.
+    """
+    with _ONE_AT_A_TIME, quietly():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        figure = Figure((2, 2))
+        axes = figure.add_subplot()
+        axes.plot([0, 1], [0, 1], label="nothing")
+        axes.legend()
+        FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
 
 
 def render(drawing: Drawing, style: Style, width: int, height: int, ratio: float) -> Rendered:

@@ -173,7 +173,7 @@ class QueueDock(QWidget):
         self.model.images = self.session.standing.images
         self.model.set_items(queue)
         left = sum(item.state == "waiting" for item in queue)
-        self.counts.set_whole(f"{len(queue) - left} done, {left} left" if queue else "")
+        self.counts.set_whole(f"{len(queue) - left} of {len(queue)} done" if queue else "")
         filling = self.session.filling
         busy = filling is not None and filling.busy
         self.refresh_button.setText("Choosing …" if busy else "Choose anew")
