@@ -105,6 +105,24 @@ def test_a_coarsest_level_that_comes_after_its_layer_is_drawn(
     refresher.stop()
 
 
+def test_layers_are_drawn_anew_one_by_one(
+    make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot, late: Late
+) -> None:
+    viewer, parent = make_napari_viewer(), QObject()
+    refresher, drawn = Refresher(parent), []
+    for number in range(3):
+        layer = Labels(MultiScaleData(late.pyramid(1).levels), multiscale=True)
+        viewer.add_layer(layer)
+        refresher.watch(late.pyramid(1), layer)
+        layer.events.set_data.connect(lambda _, number=number: drawn.append(number))
+        refresher.soon(layer)
+    drawn.clear()
+    refresher._refresh()
+    assert len(drawn) == 1
+    qtbot.waitUntil(lambda: sorted(drawn) == [0, 1, 2])
+    refresher.stop()
+
+
 def test_the_coarsest_level_follows_what_is_painted_and_read_anew(qtbot: QtBot, late: Late) -> None:
     late.gate.set()
     pyramid = late.pyramid(1)
