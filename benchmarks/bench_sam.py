@@ -122,6 +122,15 @@ def measured(prompter: Prompter, size_px: int, runs: int) -> dict[str, object]:
     }
 
 
+def prompter_of(checkpoint: Path | None) -> Prompter:
+    """Return the network of a checkpoint, or a vit_b with random weights."""
+    if checkpoint:
+        return load_prompter(checkpoint, device="cpu", precision="fp32")
+    torch.manual_seed(0)
+    network = segment_anything.sam_model_registry["vit_b"]()
+    return Prompter(network, choose("cpu", "fp32"), fingerprint="random", kind="vit_b")
+
+
 def main() -> None:
     """Print one line of JSON for each size of tile."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -130,12 +139,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=15)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    if options.checkpoint:
-        prompter = load_prompter(options.checkpoint, device="cpu", precision="fp32")
-    else:
-        torch.manual_seed(0)
-        network = segment_anything.sam_model_registry["vit_b"]()
-        prompter = Prompter(network, choose("cpu", "fp32"), fingerprint="random", kind="vit_b")
+    prompter = prompter_of(options.checkpoint)
     for size_px in options.sizes:
         print(json.dumps(measured(prompter, size_px, options.runs)), flush=True)
 

@@ -19,17 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import segment_anything
 import torch
 from qtpy.QtCore import QEventLoop, QPoint, Qt
 from qtpy.QtTest import QTest
 
-from bench_sam import bare
+from bench_sam import bare, prompter_of
 from napari_phenoai.core.prompts import Prompts
-from napari_phenoai.ml.device import choose
 from napari_phenoai.ml.sam.cache import EmbeddingCache
-from napari_phenoai.ml.sam.loading import load_prompter
-from napari_phenoai.ml.sam.prompter import Prompter
 from napari_phenoai.testing.project import tiny_project
 from napari_phenoai.ui.docks import show_dock
 from napari_phenoai.ui.session import session_of
@@ -38,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari
+
+    from napari_phenoai.ml.sam.prompter import Prompter
 
 
 class Clicker:
@@ -155,12 +153,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    if options.checkpoint:
-        prompter = load_prompter(options.checkpoint, device="cpu", precision="fp32")
-    else:
-        torch.manual_seed(0)
-        network = segment_anything.sam_model_registry["vit_b"]()
-        prompter = Prompter(network, choose("cpu", "fp32"), fingerprint="random", kind="vit_b")
+    prompter = prompter_of(options.checkpoint)
     print(json.dumps(measured(prompter, options.size, options.runs)), flush=True)
 
 

@@ -262,36 +262,6 @@ def open_workbench(
         dock.session.close()
 
 
-EDGE, WIDTH, DEPTH = 128, 16, 2
-"""Of the tiny network."""
-
-
-def _tiny_network(seed: int = 0) -> Any:
-    """A network of segment-anything with random weights, small enough for a test."""
-    import torch
-    from segment_anything import modeling
-
-    torch.manual_seed(seed)
-    grid = EDGE // 16
-    return modeling.Sam(
-        modeling.ImageEncoderViT(
-            depth=DEPTH, embed_dim=WIDTH, img_size=EDGE, mlp_ratio=2, num_heads=2, patch_size=16,
-            norm_layer=partial(torch.nn.LayerNorm, eps=1e-6), use_rel_pos=True, window_size=5,
-            global_attn_indexes=(1,), out_chans=32,
-        ),
-        modeling.PromptEncoder(
-            embed_dim=32, image_embedding_size=(grid, grid), input_image_size=(EDGE, EDGE),
-            mask_in_chans=8,
-        ),
-        modeling.MaskDecoder(
-            num_multimask_outputs=3, transformer_dim=32, iou_head_depth=2, iou_head_hidden_dim=16,
-            transformer=modeling.TwoWayTransformer(
-                depth=2, embedding_dim=32, mlp_dim=32, num_heads=2
-            ),
-        ),
-    ).eval()  # fmt: skip
-
-
 @pytest.fixture
 def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Return a file with a tiny network that the window takes for a vit_b; caches are fresh."""
@@ -302,17 +272,19 @@ def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     avoid_triton()
     import segment_anything
     import torch
+    from tests.sam_network import DEPTH, WIDTH, tiny_network
 
     from napari_phenoai.ml.sam import checkpoints
 
+    tiny = partial(tiny_network, 128)
     monkeypatch.setattr(checkpoints, "KINDS", {"vit_b": (WIDTH, DEPTH)})
-    monkeypatch.setitem(segment_anything.sam_model_registry, "vit_b", _tiny_network)
+    monkeypatch.setitem(segment_anything.sam_model_registry, "vit_b", tiny)
     folder = tmp_path / "embeddings"
     monkeypatch.setattr("napari_phenoai.ml.sam.cache.cache_folder", lambda: folder)
     nothing = tmp_path / "checkpoints"
     monkeypatch.setattr("napari_phenoai.ml.sam.catalogue.checkpoint_folder", lambda: nothing)
     path = tmp_path / "tiny_sam.pth"
-    torch.save(_tiny_network().state_dict(), path)
+    torch.save(tiny().state_dict(), path)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,14 +28,15 @@ if TYPE_CHECKING:
 torch = pytest.importorskip("torch")
 segment_anything = pytest.importorskip("segment_anything")
 
-from segment_anything import SamAutomaticMaskGenerator, SamPredictor, modeling  # noqa: E402
+from segment_anything import SamAutomaticMaskGenerator, SamPredictor  # noqa: E402
+from tests.sam_network import DEPTH, WIDTH, tiny_network  # noqa: E402
 
 from napari_phenoai.ml.device import choose  # noqa: E402
 from napari_phenoai.ml.sam import checkpoints  # noqa: E402
 from napari_phenoai.ml.sam.everything import Sieve, everything  # noqa: E402
 from napari_phenoai.ml.sam.prompter import Prompter  # noqa: E402
 
-EDGE, WIDTH, DEPTH = 256, 16, 2
+EDGE = 256
 
 
 @pytest.fixture(autouse=True)
@@ -48,27 +48,7 @@ def one_thread() -> Iterator[None]:
 
 
 def tiny(seed: int = 0, **options: Any) -> Any:
-    """A network of segment-anything with random weights, small enough for a test."""
-    torch.manual_seed(seed)
-    grid = EDGE // 16
-    return modeling.Sam(
-        modeling.ImageEncoderViT(
-            depth=DEPTH, embed_dim=WIDTH, img_size=EDGE, mlp_ratio=2, num_heads=2, patch_size=16,
-            norm_layer=partial(torch.nn.LayerNorm, eps=1e-6), use_rel_pos=True, window_size=5,
-            global_attn_indexes=(1,), out_chans=32,
-        ),
-        modeling.PromptEncoder(
-            embed_dim=32, image_embedding_size=(grid, grid), input_image_size=(EDGE, EDGE),
-            mask_in_chans=8,
-        ),
-        modeling.MaskDecoder(
-            num_multimask_outputs=3, transformer_dim=32, iou_head_depth=2, iou_head_hidden_dim=16,
-            transformer=modeling.TwoWayTransformer(
-                depth=2, embedding_dim=32, mlp_dim=32, num_heads=2
-            ),
-        ),
-        **options,
-    ).eval()  # fmt: skip
+    return tiny_network(EDGE, seed, **options)
 
 
 @pytest.fixture(scope="module")

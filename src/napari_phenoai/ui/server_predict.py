@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
-    QComboBox,
     QFormLayout,
     QPushButton,
     QVBoxLayout,
@@ -20,6 +19,7 @@ from napari_phenoai.ui.controls.key_button import KeyButton
 from napari_phenoai.ui.errors import explain
 from napari_phenoai.ui.listening import listen
 from napari_phenoai.ui.server_answer import AnswerBox, plain_text
+from napari_phenoai.ui.server_choice import choice_box, chosen_offer, offer_choices
 from napari_phenoai.ui.server_desk import servers_of
 from napari_phenoai.ui.server_settings import ServerSettings
 from napari_phenoai.ui.server_what import WhatBox, request_for
@@ -66,8 +66,8 @@ class PredictPage(QWidget):
         self._asked: Request | None = None
         self.empty = plain_text("")
         self.servers_button = QPushButton("Add a server")
-        self.server_box = _box("Server")
-        self.model_box = _box("Model on the server")
+        self.server_box = choice_box("Server")
+        self.model_box = choice_box("Model on the server")
         self.what = WhatBox()
         self.predict_button = KeyButton("Predict", primary=True)
         self.stop_button = QPushButton("Stop waiting")
@@ -156,14 +156,8 @@ class PredictPage(QWidget):
 
     def _on_servers(self) -> None:
         predicting = {name: state for name, state in self.desk.states.items() if _may(state)}
-        chosen = self.server
-        self.server_box.blockSignals(True)
-        self.server_box.clear()
-        for name, state in predicting.items():
-            trouble = f" ({trouble_of(state.error)})" if state.error is not None else ""
-            self.server_box.addItem(name + trouble, name)
-        self.server_box.setCurrentIndex(max(0, self.server_box.findData(chosen)))
-        self.server_box.blockSignals(False)
+        choices = [(_words(name, state), name) for name, state in predicting.items()]
+        offer_choices(self.server_box, choices)
         here = self.session.project is not None
         self.controls.setVisible(here and bool(predicting))
         self.empty.setVisible(not (here and predicting))
@@ -172,15 +166,9 @@ class PredictPage(QWidget):
         self._on_server()
 
     def _on_server(self) -> None:
-        chosen = self.model_box.currentData()
         state = self.desk.states.get(self.server)
-        offers = [offer for offer in state.offers if offer.predict] if state is not None else []
-        self.model_box.blockSignals(True)
-        self.model_box.clear()
-        for offer in offers:
-            self.model_box.addItem(offer.key, offer.key)
-        self.model_box.setCurrentIndex(max(0, self.model_box.findData(chosen)))
-        self.model_box.blockSignals(False)
+        offers = [offer.key for offer in state.offers if offer.predict] if state is not None else []
+        offer_choices(self.model_box, ((key, key) for key in offers))
         self._rows.setRowVisible(self.model_box, len(offers) != 1)
         self._on_model()
         self._on_busy()
@@ -190,10 +178,7 @@ class PredictPage(QWidget):
 
     @property
     def _offer(self) -> Offer | None:
-        state = self.desk.states.get(self.server)
-        key = self.model_box.currentData()
-        offers = state.offers if state is not None else ()
-        return next((offer for offer in offers if offer.key == key), None)
+        return chosen_offer(self.desk, self.server, self.model_box.currentData())
 
     # --- work
 
@@ -236,6 +221,10 @@ class PredictPage(QWidget):
             self._start(replace(self._asked, wish=replace(self._asked.wish, meaning=meaning)))
 
 
+def _words(name: str, state: ServerState) -> str:
+    return name if state.error is None else f"{name} ({trouble_of(state.error)})"
+
+
 def _may(state: ServerState) -> bool:
     """Tell whether a server predicts, or is not known yet."""
     return not state.offers or any(offer.predict for offer in state.offers)
@@ -249,11 +238,3 @@ def _result(request: Request, count: int) -> str:
         return "All of it was predicted before: nothing had to be asked for."
     tiles = "1 tile of 512 px was" if count == 1 else f"{count} tiles of 512 px were"
     return f"{tiles} predicted."
-
-
-def _box(name: str) -> QComboBox:
-    box = QComboBox()
-    box.setAccessibleName(name)
-    box.setMinimumContentsLength(8)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return box

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QFormLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_phenoai.core.remote_training import state_words
 from napari_phenoai.io.trainings import TrainingStore
@@ -20,6 +20,7 @@ from napari_phenoai.ui.links import hear_from_thread
 from napari_phenoai.ui.listening import listen, while_alive
 from napari_phenoai.ui.remote_starts import TrainWish
 from napari_phenoai.ui.server_answer import plain_text
+from napari_phenoai.ui.server_choice import choice_box, chosen_offer, offer_choices
 from napari_phenoai.ui.server_desk import servers_of
 from napari_phenoai.ui.server_settings import ServerSettings
 
@@ -69,8 +70,8 @@ class TrainPage(QWidget):
         self._job: Job[Any] | None = None
         self.empty = plain_text("")
         self.servers_button = QPushButton("Add a server")
-        self.server_box = _box("Server that trains")
-        self.model_box = _box("Model that is trained")
+        self.server_box = choice_box("Server that trains")
+        self.model_box = choice_box("Model that is trained")
         self.how = plain_text("")
         self.settings = ServerSettings(session, "train")
         self.train_button = KeyButton("Train there", primary=True)
@@ -151,7 +152,7 @@ class TrainPage(QWidget):
             for name, state in self.desk.states.items()
             if any(offer.train for offer in state.offers)
         ]
-        _fill(self.server_box, training)
+        offer_choices(self.server_box, ((name, name) for name in training))
         here = self.session.project is not None
         self.controls.setVisible(here and bool(training))
         self.empty.setVisible(not (here and training))
@@ -162,7 +163,7 @@ class TrainPage(QWidget):
     def _on_server(self) -> None:
         state = self.desk.states.get(self.server)
         offers = [offer.key for offer in state.offers if offer.train] if state is not None else []
-        _fill(self.model_box, offers)
+        offer_choices(self.model_box, ((key, key) for key in offers))
         self._rows.setRowVisible(self.model_box, len(offers) != 1)
         self._on_model()
 
@@ -193,10 +194,7 @@ class TrainPage(QWidget):
 
     @property
     def _offer(self) -> Offer | None:
-        state = self.desk.states.get(self.server)
-        key = self.model_box.currentData()
-        offers = state.offers if state is not None else ()
-        return next((offer for offer in offers if offer.key == key), None)
+        return chosen_offer(self.desk, self.server, self.model_box.currentData())
 
     @property
     def _known(self) -> Taking | None:
@@ -259,22 +257,3 @@ def _end_words(training: RemoteTraining) -> str:
     output = plain(json.dumps(training.output), _LONGEST)
     said = "" if training.output is None else f" It says: {output}"
     return f"Done there; what it has made stays on {training.server}.{said}"
-
-
-def _fill(box: QComboBox, names: list[str]) -> None:
-    """Offer `names` in `box`; what was chosen stays chosen."""
-    chosen = box.currentData()
-    box.blockSignals(True)
-    box.clear()
-    for name in names:
-        box.addItem(name, name)
-    box.setCurrentIndex(max(0, box.findData(chosen)))
-    box.blockSignals(False)
-
-
-def _box(name: str) -> QComboBox:
-    box = QComboBox()
-    box.setAccessibleName(name)
-    box.setMinimumContentsLength(8)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return box
