@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from psygnal import EmitLoopError, Signal
 
 from napari_phenoai.core.ids import new_id
+from napari_phenoai.core.niceness import step_thread_back
 from napari_phenoai.core.progress import Progress
 from napari_phenoai.core.records import JobRecord, now
 from napari_phenoai.errors import JobError, PhenoError
@@ -44,7 +45,7 @@ class JobState(Enum):
 
 
 class Job(Generic[T]):
-    """Runs `work` in a thread.
+    """Runs `work` in a thread, which leaves the processor to the thread of the window.
 
     Whatever happens inside, `ended` is emitted exactly once, after the generator was
     closed in its own thread. Both signals are emitted in that thread; connect with
@@ -109,7 +110,7 @@ class Job(Generic[T]):
                 text = f"The job {self.title!r} is {self.state.value} already."
                 raise JobError(text, hint="Make a new job.")
             self.state, self.started = JobState.RUNNING, now()
-        threading.Thread(target=self._run, name=f"job {self.title}", daemon=True).start()
+        threading.Thread(target=self._run_behind, name=f"job {self.title}", daemon=True).start()
 
     def cancel(self) -> None:
         """Ask it to stop at the next step; returns at once, also when it has ended."""
@@ -162,6 +163,10 @@ class Job(Generic[T]):
                 "ended": self.stopped,
             }
         )
+
+    def _run_behind(self) -> None:
+        step_thread_back()
+        self._run()
 
     def _run(self) -> None:
         try:

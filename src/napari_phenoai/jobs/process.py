@@ -32,8 +32,6 @@ _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 1.0
 _LEAVE_SECONDS = 5.0
 _TAIL_BYTES = 4096
-_NICE = 10
-_NICE_VARIABLE = "PHENOAI_NICE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,24 +107,12 @@ def _start(
             text=True,
             encoding="utf-8",
             errors="replace",
-            start_new_session=os.name != "nt",
+            process_group=None if os.name == "nt" else 0,
         )
     except OSError as error:
         text = f"The program {argv[0]} cannot be started: {error.strerror or error}."
         raise JobError(text, hint="Check the installation with phenoai doctor.") from error
-    _put_behind(child.pid)
     return child
-
-
-def _put_behind(pid: int) -> None:
-    """Let others go first, where Linux shares the processor between sessions.
-
-    There the niceness of a process counts within its session only, and a child with a
-    session of its own would get as much as the window.
-    """
-    with suppress(OSError):
-        nice = os.environ.get(_NICE_VARIABLE, str(_NICE))
-        Path(f"/proc/{pid}/autogroup").write_text(nice)
 
 
 def _listen(child: subprocess.Popen[str], lines: queue.SimpleQueue[str | _End]) -> None:

@@ -23,6 +23,7 @@ import traceback
 from dataclasses import asdict, fields
 from typing import IO, TYPE_CHECKING, Any
 
+from napari_phenoai.core.niceness import step_back
 from napari_phenoai.core.ports import TrainSettings
 from napari_phenoai.core.progress import finish
 from napari_phenoai.errors import InputError, PhenoError
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["command", "main", "settings_of", "told"]
 
 _WATCH = "PHENOAI_WATCH_STDIN"
-_NICE = 10
-_NICE_VARIABLE = "PHENOAI_NICE"
 _LAST_SECONDS = 2.0
 
 
@@ -80,7 +79,7 @@ def told(start: Callable[[], Work[Record]]) -> int:
         _obey_signals()
         if os.environ.get(_WATCH):
             _watch_parent()
-        _be_nice()
+        step_back()
         return _done(start, out)
 
 
@@ -178,13 +177,6 @@ def _until_orphaned() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_LAST_SECONDS)
     os._exit(1)
-
-
-def _be_nice() -> None:
-    """Leave the processor to the window, where the system has such a thing."""
-    if hasattr(os, "nice"):
-        with contextlib.suppress(OSError, ValueError):
-            os.nice(int(os.environ.get(_NICE_VARIABLE, _NICE)))
 
 
 if __name__ == "__main__":

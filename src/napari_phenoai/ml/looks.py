@@ -25,7 +25,8 @@ class Looks:
     Each tile is shrunk to at most 64 x 64 blocks. A block is described by the mean of
     each channel, how far that is from its surroundings, and how much the pixels in it
     differ. The seeding of k-means++ (Arthur & Vassilvitskii 2007) draws `KINDS` blocks
-    that are unlike each other; each other block is of the kind of the nearest one.
+    that are unlike each other; each other block is of the kind of the nearest one. That is
+    told tile by tile: no other thread gets on while scipy looks for the nearest.
 
     Examples
     --------
@@ -73,14 +74,12 @@ class Looks:
             return np.empty((0, KINDS))
         drawn = [_some(blocks, rng) for blocks in self._blocks]
         every = np.concatenate(drawn)
-        every = every / (every.std(axis=0) + 1e-6)
-        learned = every[rng.permutation(len(every))[: _DRAWN * KINDS]]
+        scale = every.std(axis=0) + 1e-6
+        learned = every[rng.permutation(len(every))[: _DRAWN * KINDS]] / scale
         count, state = min(KINDS, len(learned)), int(rng.integers(2**31))
         centres, _ = kmeans_plusplus(learned, count, random_state=state)
-        kinds, _ = vq(every, centres)
-        owner = np.repeat(np.arange(len(drawn)), [len(blocks) for blocks in drawn])
-        counts = np.zeros((len(drawn), KINDS))
-        np.add.at(counts, (owner, kinds), 1)
+        kinds = (vq(blocks / scale, centres)[0] for blocks in drawn)
+        counts = np.stack([np.bincount(of_tile, minlength=KINDS) for of_tile in kinds])
         return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
 

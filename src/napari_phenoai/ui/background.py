@@ -10,6 +10,7 @@ from typing import Any
 
 from psygnal import Signal
 
+from napari_phenoai.core.niceness import step_thread_back
 from napari_phenoai.ui.links import hear_from_thread
 
 __all__ = ["Background"]
@@ -71,8 +72,9 @@ class Background:
             Gets the error, on the main thread.
         """
         if lane not in self._lanes:
-            name = f"phenoai-{lane}"
-            self._lanes[lane] = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+            self._lanes[lane] = ThreadPoolExecutor(
+                max_workers=1, thread_name_prefix=f"phenoai-{lane}", initializer=step_thread_back
+            )
         self._open += 1
 
         def attempt() -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from napari_phenoai.core.niceness import step_thread_back
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -36,7 +38,9 @@ class BlockReader:
     """Threads that read blocks, the last one asked for first."""
 
     def __init__(self, threads: int = 2) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="phenoai-blocks")
+        self._pool = ThreadPoolExecutor(
+            threads, thread_name_prefix="phenoai-blocks", initializer=step_thread_back
+        )
         self._stack: list[Callable[[], None]] = []
         self._lock = Lock()
         self._open = True
