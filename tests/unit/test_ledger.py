@@ -107,7 +107,8 @@ def test_it_is_kept_the_safe_way(ledger: Ledger, tmp_path: Path) -> None:
         assert db.execute("PRAGMA foreign_keys").fetchone() == (1,)
         tables = db.execute("SELECT name, strict FROM pragma_table_list WHERE type = 'table'")
         strict = {name: strict for name, strict in tables if not name.startswith("sqlite_")}
-    edits = {"edits", "edit_parts", "stale_chunks", "object_ids", "decisions_under_way"}
+    edits = {"edits", "edit_parts", "edit_planes", "stale_chunks", "object_ids"}
+    edits |= {"decisions_under_way"}
     assert set(strict) == {"records", "queues", "queue_items", "jobs", "settings"} | edits
     assert set(strict.values()) == {1}
 
@@ -161,7 +162,7 @@ for n in range(40):
     child = subprocess.Popen([sys.executable, "-c", code, str(ledger.path)])
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda n: ledger.set_setting(f"thread {n}", str(n)), range(80)))
-    assert child.wait(60) == 0
+    assert child.wait(300) == 0
     assert all(ledger.get_setting(f"thread {n}") == str(n) for n in range(80))
     assert all(ledger.get_setting(f"child {n}") == str(n) for n in range(40))
 
@@ -232,11 +233,11 @@ def test_closing_waits_for_the_thread_inside(ledger: Ledger) -> None:
     def use() -> None:
         with ledger._database.transaction() as db:
             inside.set()
-            leave.wait(10)
+            assert leave.wait(60)
             db.execute("INSERT INTO settings VALUES ('a', 'b')")
             with ledger._database.reading() as again:
                 assert again is db
-        order.append("used")
+            order.append("used")
 
     def close() -> None:
         ledger.close()
@@ -244,7 +245,7 @@ def test_closing_waits_for_the_thread_inside(ledger: Ledger) -> None:
 
     user, closer = threading.Thread(target=use), threading.Thread(target=close)
     user.start()
-    assert inside.wait(10)
+    assert inside.wait(60)
     closer.start()
     closer.join(0.1)
     assert closer.is_alive()
@@ -254,7 +255,7 @@ def test_closing_waits_for_the_thread_inside(ledger: Ledger) -> None:
     assert late.is_alive()
     leave.set()
     for thread in (user, closer, late):
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
     assert order[0] == "used"
     assert set(order) == {"used", "closed", "b"}
@@ -268,10 +269,10 @@ from napari_phenoai.io.ledger import Ledger
 
 ledger = Ledger(Path(sys.argv[1]))
 ledger.set_queue("r", [QueueItem(tile=f"a@0,0,{n},8,8", position=n) for n in range(400)])
-end, turns = time.monotonic() + 2, []
+turns = []
 
 def use() -> None:
-    while time.monotonic() < end:
+    while len(turns) < 400:
         assert len(ledger.queue()) == 400
         ledger.set_setting("a", "b")
         turns.append(1)
@@ -279,19 +280,19 @@ def use() -> None:
 threads = [threading.Thread(target=use) for _ in range(4)]
 for thread in threads:
     thread.start()
-while time.monotonic() < end:
+while len(turns) < 400 and any(thread.is_alive() for thread in threads):
     ledger.close()
     time.sleep(0.001)
 for thread in threads:
     thread.join()
 ledger.close()
-assert len(turns) > 10, turns
+assert len(turns) >= 400, turns
 """
 
 
 def test_closing_under_the_hands_of_other_threads_is_safe(tmp_path: Path) -> None:
     code = [sys.executable, "-X", "faulthandler", "-c", CLOSE_OFTEN, str(tmp_path / "l.sqlite")]
-    done = subprocess.run(code, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(code, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
 
 

@@ -12,14 +12,14 @@ from napari_phenoai.core.records import now
 from napari_phenoai.errors import LabelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from numpy.typing import NDArray
 
     from napari_phenoai.core.geometry import Tile
 
-__all__ = ["Edit", "edit_between"]
+__all__ = ["Edit", "edit_between", "one_step"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +47,14 @@ class Edit:
     objects : mapping of int to (int, int)
         Objects whose class it changes: from id to the class before and after, 0 where the
         object is not there. Empty where labels are classes.
+    more : tuple of Edit
+        What it changes in other planes of the same stack: one step, taken back at once.
+        `before`, `after`, `changed` and `apply` speak of the plane of `tile` only.
 
     Raises
     ------
     LabelError
-        If the arrays do not fit the tile or each other.
+        If the arrays do not fit the tile or each other, or if two of the planes are one.
 
     Examples
     --------
@@ -71,8 +74,10 @@ class Edit:
     at: datetime = field(default_factory=now)
     id: str = field(default_factory=new_id)
     objects: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    more: tuple[Edit, ...] = ()
 
     def __post_init__(self) -> None:
+        self._check_planes()
         fits = self.before.shape == self.after.shape == self.tile.shape
         if fits and self.before.dtype == self.after.dtype and self.before.dtype.kind in "ui":
             return
@@ -87,8 +92,13 @@ class Edit:
 
     @property
     def pixels(self) -> int:
-        """How many pixels it changes."""
-        return int(np.count_nonzero(self.changed))
+        """How many pixels it changes, in all planes."""
+        return int(np.count_nonzero(self.changed)) + sum(other.pixels for other in self.more)
+
+    @property
+    def planes(self) -> tuple[Edit, ...]:
+        """What it changes in each plane, as edits without `more`; the first has its own id."""
+        return (replace(self, more=()), *self.more) if self.more else (self,)
 
     def inverse(self, *, tool: str = "undo", author: str | None = None) -> Edit:
         """Return the edit that takes this one back: new id, made now, by the same author."""
@@ -99,6 +109,7 @@ class Edit:
             tool=tool,
             author=self.author if author is None else author,
             objects={number: (new, old) for number, (old, new) in self.objects.items()},
+            more=tuple(other.inverse(tool=tool, author=author) for other in self.more),
         )
 
     def apply(self, values: NDArray[Any], *, y: int = 0, x: int = 0) -> None:
@@ -118,7 +129,7 @@ class Edit:
         np.copyto(values[rows, columns], after, where=mask, casting="unsafe")
 
     def parts(self, size: int) -> Iterator[Edit]:
-        """Cut the edit along a grid of `size` pixels; yield what lies in each cell.
+        """Cut the edit along a grid of `size` pixels; yield what lies in each cell of a plane.
 
         Each part is the smallest box round the pixels in its cell; cells without
         any yield nothing, so a long thin stroke stays small.
@@ -128,6 +139,8 @@ class Edit:
                 part = self._within(top, left, size)
                 if part is not None:
                     yield part
+        for other in self.more:
+            yield from other.parts(size)
 
     def _within(self, top: int, left: int, size: int) -> Edit | None:
         rows = slice(max(top - self.tile.y, 0), min(top + size - self.tile.y, self.tile.height))
@@ -145,7 +158,16 @@ class Edit:
             self.tile, y=self.tile.y + y, x=self.tile.x + x, height=y1 - y, width=x1 - x
         )
         before, after = self.before[y:y1, x:x1].copy(), self.after[y:y1, x:x1].copy()
-        return replace(self, tile=place, before=before, after=after)
+        return replace(self, tile=place, before=before, after=after, more=())
+
+    def _check_planes(self) -> None:
+        places = [(self.tile.image, self.tile.z)]
+        places += [(other.tile.image, other.tile.z) for other in self.more]
+        alone = not any(other.more for other in self.more)
+        if alone and len({image for image, _ in places}) == 1 and len(set(places)) == len(places):
+            return
+        what = f"The edit of {self.tile.key} and {len(self.more)} more is no edit of one stack."
+        raise LabelError(what, hint="Give one change for each plane of one image.")
 
 
 def edit_between(
@@ -179,6 +201,30 @@ def edit_between(
     """
     whole = Edit(tile, before, after, tool=tool, author=author)
     return whole._cut(slice(0, tile.height), slice(0, tile.width))  # noqa: SLF001 - of this module
+
+
+def one_step(edits: Sequence[Edit], *, tool: str) -> Edit | None:
+    """Return edits of different planes of one stack as one, which is undone at once.
+
+    Parameters
+    ----------
+    edits : sequence of Edit
+        One for each plane.
+    tool : str
+        What made them.
+
+    Returns
+    -------
+    Edit or None
+        None without any edit.
+
+    Raises
+    ------
+    LabelError
+        If two are of one plane, or of different images.
+    """
+    named = [replace(edit, tool=tool) for edit in edits]
+    return replace(named[0], more=tuple(named[1:])) if named else None
 
 
 def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from napari_phenoai.core.edits import Edit
 from napari_phenoai.errors import InputError, ProjectError
 from napari_phenoai.io.chunk_parts import CHUNK_PX
 from napari_phenoai.io.journal_entry import NEXT, PLACE, TOP, JournalEntry, entries_where, tile_at
+from napari_phenoai.io.journal_planes import planes_of, record_planes
 from napari_phenoai.io.object_ids import ObjectIds, packed_objects, unpacked_objects
 from napari_phenoai.io.packing import packed, unpacked
 from napari_phenoai.io.pruning import KEPT_EDITS, prune_edits
@@ -77,12 +79,14 @@ class Journal:
             If the disk is full or read-only; nothing is recorded then.
         """
         parts = list(edit.parts(CHUNK_PX))
-        rows = [(*_box(part.tile), packed(part.before), packed(part.after)) for part in parts]
+        own, others = _by_plane(parts, edit.tile.z)
+        rows = [(*_box(part.tile), packed(part.before), packed(part.after)) for part in own]
         with self._database.transaction() as db:
             root = _root(db, reverts)
             number = _insert(db, edit, sum(part.pixels for part in parts), reverts, root)
             statement = f"INSERT INTO edit_parts VALUES ({number}, ?, ?, ?, ?, ?, ?)"  # noqa: S608
             db.executemany(statement, rows)
+            record_planes(db, number, others)
             if root is None:
                 db.execute("UPDATE edits SET cut_off = 1 WHERE undone = 1 AND cut_off = 0")
             else:
@@ -153,11 +157,13 @@ class Journal:
                 rows, columns = _window(tile, box)
                 before[rows, columns] = unpacked(old, (box[2], box[3]), before.dtype)
                 after[rows, columns] = unpacked(new, (box[2], box[3]), after.dtype)
+            made, changes = datetime.fromisoformat(at), unpacked_objects(objects)
+            own = Edit(tile, before, after, tool, author, made, name, changes)
+            with self._database.reading() as db:
+                return replace(own, more=planes_of(db, number, own))
         except (RuntimeError, ValueError) as error:
             hint = "Later edits can still be undone; the labels themselves are not touched."
             raise ProjectError(f"Edit {number} in the journal is damaged.", hint=hint) from error
-        made, changes = datetime.fromisoformat(at), unpacked_objects(objects)
-        return Edit(tile, before, after, tool, author, made, name, changes)
 
     # ---------------------------------------------------------------- history
 
@@ -254,6 +260,12 @@ def _insert(
         statement, (*about, packed_objects(edit.objects), pixels, reverts, root, *place)
     ).lastrowid
     return int(number or 0)
+
+
+def _by_plane(parts: list[Edit], z: int) -> tuple[list[Edit], list[Edit]]:
+    """Return the parts in plane `z`, and all others."""
+    own = [part for part in parts if part.tile.z == z]
+    return own, [part for part in parts if part.tile.z != z]
 
 
 def _box(tile: Tile) -> tuple[int, int, int, int]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_phenoai.core.geometry import Tile
+from napari_phenoai.io.journal_planes import PLANES
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,7 +21,7 @@ NEXT = "(SELECT min(number) FROM edits WHERE undone = 1 AND cut_off = 0)"
 _ENTRY = f"""
     SELECT number, id, tool, author, at, pixels, undone, cut_off, number IS {TOP},
         coalesce((SELECT max(number) FROM edits AS later WHERE later.root = edits.number), number),
-        {PLACE}
+        {PLANES}, {PLACE}
     FROM edits
     """  # noqa: S608 - constants only
 
@@ -51,6 +52,8 @@ class JournalEntry:
         False for an undone edit that redo cannot bring back, as others were made since.
     last : int
         Number of the newest edit about it: itself, its undo or its redo.
+    more_planes : int
+        In how many other planes of the stack it changed something.
     """
 
     number: int
@@ -64,6 +67,7 @@ class JournalEntry:
     current: bool
     reachable: bool
     last: int
+    more_planes: int = 0
 
 
 def entries_where(db: sqlite3.Connection, where: str, *values: int) -> list[JournalEntry]:
@@ -82,8 +86,9 @@ def entries_where(db: sqlite3.Connection, where: str, *values: int) -> list[Jour
             bool(top),
             not cut_off,
             last,
+            more,
         )
-        for number, name, tool, author, at, pixels, undone, cut_off, top, last, *place in rows
+        for number, name, tool, author, at, pixels, undone, cut_off, top, last, more, *place in rows
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from napari_phenoai.errors import DiskError, ProjectError
@@ -149,14 +149,17 @@ class LabelWriter:
         New chunks are written beside the old ones first. So where the disk is full,
         nothing is recorded and nothing has changed.
         """
-        after = edit.after.astype(self._pyramid.dtype, copy=False)
-        table = nullcontext() if self._objects is None else self._objects.writing(edit.objects)
-        with self._pyramid.writing(edit.tile, after) as put, table as put_table:
+        with ExitStack() as stack:
+            puts: list[Callable[[], object]] = []
+            for plane in edit.planes:
+                after = plane.after.astype(self._pyramid.dtype, copy=False)
+                puts.append(stack.enter_context(self._pyramid.writing(plane.tile, after)))
+            if self._objects is not None:
+                puts.insert(0, stack.enter_context(self._objects.writing(edit.objects)))
             self._unsettled = True
             number = self._journal().record(edit, reverts=reverts)
-            if put_table is not None:
-                put_table()
-            put()
+            for put in puts:
+                put()
         with suppress(DiskError):
             self._journal().settle(number)
             self._unsettled = False

@@ -137,20 +137,20 @@ class LabelStore(LabelReader):
             If the disk is full or read-only. What was written before is safe; the edit
             may be tried again, and is completed by itself if it is in the journal.
         """
-        check_inside(edit.tile, self._image)
-        changed = edit.changed
+        for plane in edit.planes:
+            check_inside(plane.tile, self._image)
         with self._writer.mutex:
             wanted = {number: after for number, (_, after) in edit.objects.items()}
             objects, known_ids = object_changes(self.table, wanted, self._image, self._scheme())
-            values = edit.after[changed]
-            check_values(values, f"The edit of {edit.tile.key}", self._scheme(), known_ids)
+            for plane in edit.planes:
+                values, what = plane.after[plane.changed], f"The edit of {plane.tile.key}"
+                check_values(values, what, self._scheme(), known_ids)
             self._writer.open()
             known = self._journal().number_of(edit.id)
             if known is not None:
                 return known
-            before = self._pyramid.read(edit.tile)
-            after = np.where(changed, edit.after, before).astype(before.dtype)
-            real = replace(edit, before=before, after=after, objects=objects)
+            others = tuple(self._real(other) for other in edit.more)
+            real = replace(self._real(edit), objects=objects, more=others)
             return self._writer.carry_out(real, reverts)
 
     def write(
@@ -276,6 +276,12 @@ class LabelStore(LabelReader):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _real(self, edit: Edit) -> Edit:
+        """Return what `edit` changes in its plane, with the pixels that are there before."""
+        before = self._pyramid.read(edit.tile)
+        after = np.where(edit.changed, edit.after, before).astype(before.dtype)
+        return replace(edit, before=before, after=after)
 
     def _attributes(self) -> dict[str, Any]:
         return label_attributes(self._image, self._scheme(), self._pyramid.count)

@@ -142,4 +142,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX edits_by_reverts ON edits (reverts) WHERE reverts IS NOT NULL",
         "CREATE INDEX edits_cut_off ON edits (number) WHERE cut_off = 1",
     ),
+    (
+        """
+        CREATE TABLE edit_planes (
+            edit INTEGER NOT NULL REFERENCES edits (number) ON DELETE CASCADE,
+            z INTEGER NOT NULL,
+            y INTEGER NOT NULL,
+            x INTEGER NOT NULL,
+            height INTEGER NOT NULL,
+            width INTEGER NOT NULL,
+            before BLOB NOT NULL,
+            after BLOB NOT NULL,
+            PRIMARY KEY (edit, z, y, x)
+        ) STRICT
+        """,
+    ),
 )

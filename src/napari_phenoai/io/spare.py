@@ -7,6 +7,7 @@ import json
 import tempfile
 import zipfile
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,24 +142,31 @@ class SpareEdits:
 
 def _packed(edit: Edit) -> bytes:
     tile = edit.tile
-    about = {
+    about: dict[str, Any] = {
         "id": edit.id,
         "tool": edit.tool,
         "author": edit.author,
         "at": edit.at.isoformat(),
-        "tile": [tile.image, tile.y, tile.x, tile.height, tile.width, tile.z],
+        "tile": _place(tile),
         "objects": {str(number): list(change) for number, change in edit.objects.items()},
     }
+    about["more"] = [_place(other.tile) for other in edit.more]
+    arrays = {"before": edit.before, "after": edit.after, "about": np.str_(json.dumps(about))}
+    for at, other in enumerate(edit.more):
+        arrays |= {f"before_{at}": other.before, f"after_{at}": other.after}
     buffer = io.BytesIO()
-    text = np.str_(json.dumps(about))
-    np.savez_compressed(buffer, before=edit.before, after=edit.after, about=text)
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
+
+
+def _place(tile: Tile) -> list[str | int]:
+    return [tile.image, tile.y, tile.x, tile.height, tile.width, tile.z]
 
 
 def _unpacked(path: Path) -> Edit:
     with np.load(path, allow_pickle=False) as file:
         about: dict[str, Any] = json.loads(str(file["about"]))
-        return Edit(
+        own = Edit(
             Tile(*about["tile"]),
             file["before"],
             file["after"],
@@ -168,3 +176,14 @@ def _unpacked(path: Path) -> Edit:
             id=about["id"],
             objects={int(key): (old, new) for key, (old, new) in about["objects"].items()},
         )
+        more = tuple(
+            replace(
+                own,
+                tile=Tile(*place),
+                before=file[f"before_{at}"],
+                after=file[f"after_{at}"],
+                objects={},
+            )
+            for at, place in enumerate(about.get("more", ()))
+        )
+        return replace(own, more=more)

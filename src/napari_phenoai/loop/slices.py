@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_phenoai.core.context import grown
 from napari_phenoai.core.editing import Canvas, Stamp, interpolated, use
+from napari_phenoai.core.edits import one_step
 from napari_phenoai.core.geometry import Tile
 from napari_phenoai.errors import InputError
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from napari_phenoai.core.edits import Edit
     from napari_phenoai.io.project import Project
 
-__all__ = ["edits_between"]
+__all__ = ["edits_between", "filled_between"]
 
 _FIRST_PX, _MOST_PX = 256, 4096
 
@@ -79,6 +80,31 @@ def edits_between(
         tile = Tile(image, mark.y, mark.x, height, width, z).clipped(plane)
         made.append(use(Stamp(mark, value), read(tile)).edit(author))
     return [edit for edit in made if edit is not None]
+
+
+def filled_between(
+    project: Project,
+    image: str,
+    first: tuple[int, int, int],
+    last: tuple[int, int, int],
+    *,
+    locked: frozenset[int] = frozenset(),
+    author: str = "",
+) -> Edit | None:
+    """Return what `edits_between` does as one edit, which is one step of undo.
+
+    Returns
+    -------
+    Edit or None
+        Its tool is ``slices``; None where nothing changes.
+
+    Raises
+    ------
+    InputError
+        As `edits_between`.
+    """
+    edits = edits_between(project, image, first, last, locked=locked, author=author)
+    return one_step(edits, tool="slices")
 
 
 def _read(project: Project, locked: frozenset[int], tile: Tile) -> Canvas:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +12,13 @@ from napari_phenoai.core.editing.strokes import disc
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["commonest", "meets_another", "nearest", "rims", "spread"]
+__all__ = ["commonest", "core_px", "meets_another", "nearest", "rims", "spread"]
 
-_AT_ONCE = 4_000_000
+_AT_ONCE = 65_536
+_MOST = 4_000_000
+_CHECKED_PX = 24
 _KINDS = 8
+_SAMPLE = 4096
 _NONE = np.iinfo(np.int64).max
 
 
@@ -100,24 +104,89 @@ def meets_another(labels: NDArray[Any], px: int) -> NDArray[np.bool_]:
 
 def commonest(labels: NDArray[Any], places: NDArray[np.int64], px: int) -> NDArray[Any]:
     """Return the commonest value other than 0 within `px` of each place."""
-    present = np.unique(labels[rims(labels)])
-    present = present[present != 0]
-    if not len(present):
+    present = _few_values(labels)
+    if present is not None and not len(present):
         return np.asarray(labels.ravel()[places])
-    if len(present) <= _KINDS:
+    if present is not None:
         return _commonest_of_few(labels, places, px, present)
-    steps = disc(px)
-    padded, own = np.pad(labels, px), labels.ravel()[places]
+    result = labels.ravel()[places].copy()
+    padded, steps = np.pad(labels, px), disc(px)
     y, x = np.divmod(places, labels.shape[1])
     centres = (y + px) * padded.shape[1] + x + px
-    offsets = (steps[:, 0] * padded.shape[1] + steps[:, 1])[:, None]
-    result = np.empty(len(places), labels.dtype)
-    size = max(1, _AT_ONCE // len(steps))
+    offsets = steps[:, 0] * padded.shape[1] + steps[:, 1]
+    size = min(_AT_ONCE, max(1, _MOST // len(steps)))
     for start in range(0, len(places), size):
         part = slice(start, start + size)
-        around = padded.ravel()[centres[part] + offsets]
-        result[part] = _commonest_of_many(around, own[part])
+        open_ = start + _undecided(padded.ravel(), centres[part], offsets, result[part])
+        around = padded.ravel()[centres[open_] + offsets[:, None]]
+        result[open_] = _longest_run(np.sort(around, axis=0), result[open_])
     return result
+
+
+def core_px(px: int) -> int:
+    """Return how far from all rims a pixel must be for `commonest` to keep its value.
+
+    No pixel within that distance is at a rim, so these and those next to them have its
+    value: more than half of its disc, also where the border of the window cuts that off.
+
+    Examples
+    --------
+    >>> core_px(1), core_px(3), core_px(20)
+    (1, 2, 14)
+    """
+    inner = range(1, px if px <= _CHECKED_PX else 1)
+    return next((size for size in inner if _rules(size, px)), px)
+
+
+@lru_cache(maxsize=1024)
+def _rules(inner: int, px: int) -> bool:
+    """Tell whether what is known to be equal is the larger part of each disc that is cut off."""
+    whole = np.zeros((2 * px + 1, 2 * px + 1), bool)
+    whole[tuple((disc(px) + px).T)] = True
+    core = np.zeros_like(whole)
+    core[tuple((disc(inner) + px).T)] = True
+    return bool((2 * _cut_off(spread(core, 1)) > _cut_off(whole)).all())
+
+
+def _cut_off(there: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Count pixels round a middle one that are left where sides of the window cut them off."""
+    px = len(there) // 2
+    sums = np.pad(there.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    rows = sums[px + 1 :, None] - sums[None, : px + 1]
+    return np.asarray(rows[..., px + 1 :, None] - rows[..., None, : px + 1])
+
+
+def _few_values(labels: NDArray[Any]) -> NDArray[Any] | None:
+    """Return the values other than 0 at rims; None where there are more than `_KINDS`."""
+    at_rims = labels[rims(labels)]
+    if labels.dtype == np.uint8:
+        present = np.flatnonzero(np.bincount(at_rims, minlength=1)).astype(labels.dtype)
+    elif len(np.unique(at_rims[:_SAMPLE])) > _KINDS + 1:
+        return None
+    else:
+        present = np.unique(at_rims)
+    present = present[present != 0]
+    return present if len(present) <= _KINDS else None
+
+
+def _undecided(
+    flat: NDArray[Any], centres: NDArray[np.int64], offsets: NDArray[np.int64], own: NDArray[Any]
+) -> NDArray[np.int64]:
+    """Return which places do not have their own value in more than half of the disc.
+
+    The nearest pixels are counted first: most places need no others.
+    """
+    needed = len(offsets) // 2 + 1
+    open_ = np.flatnonzero(own != 0)
+    same = np.zeros(len(open_), np.int32)
+    first = 0
+    for last in sorted({min(needed + needed // 4, len(offsets)), len(offsets)}):
+        here, mine = centres[open_], own[open_]
+        for offset in offsets[first:last].tolist():
+            same += flat[here + offset] == mine
+        left = same < needed
+        open_, same, first = open_[left], same[left], last
+    return np.union1d(open_, np.flatnonzero(own == 0))
 
 
 def _commonest_of_few(
@@ -153,19 +222,6 @@ def _counted(mask: NDArray[np.bool_], px: int) -> NDArray[Any]:
             np.add(total[dy:], wide[:-dy], out=total[dy:])
             np.add(total[:-dy], wide[dy:], out=total[:-dy])
     return total
-
-
-def _commonest_of_many(around: NDArray[Any], own: NDArray[Any]) -> NDArray[Any]:
-    """Return the commonest value other than 0 of each column; `own` wins a tie.
-
-    Where more than half of what is labelled has the own value, the others need no counting.
-    """
-    same = np.count_nonzero(around == own, axis=0)
-    known = np.count_nonzero(around, axis=0)
-    open_ = np.flatnonzero((2 * same <= known) | (own == 0))
-    result = own.copy()
-    result[open_] = _longest_run(np.sort(around[:, open_], axis=0), own[open_])
-    return result
 
 
 def _longest_run(around: NDArray[Any], own: NDArray[Any]) -> NDArray[Any]:

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from napari_phenoai.core.editing.canvas import checked_value
 from napari_phenoai.core.editing.discs import rims
-from napari_phenoai.core.editing.regions import components, region_at, same_valued
+from napari_phenoai.core.editing.regions import components, region_at
+from napari_phenoai.core.editing.runs import runs_of
 from napari_phenoai.core.editing.tool import Draft, Tool
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from napari_phenoai.core.editing.canvas import Canvas
@@ -128,30 +132,27 @@ class RemoveSpecks(Tool):
 
     def draft(self, canvas: Canvas) -> Draft:
         """Return the specks in the value of what is round them."""
-        rows, columns = slice(0, canvas.tile.height), slice(0, canvas.tile.width)
         labels = canvas.labels
-        numbers, count = self._numbered(canvas)
-        sizes = np.bincount(numbers.ravel(), minlength=count + 1)
-        small = (sizes < self.below_px) & _within(canvas, rows, columns, numbers, count)
-        small[0] = False
-        _, opens = _at_sides(canvas, rows, columns, numbers, count)
+        runs = runs_of(labels, canvas.front if self.value is None else self._is_value)
+        small = runs.sizes < self.below_px
+        if canvas.scope is not None:
+            small &= runs.meeting(*canvas.scope_slices)
+        opens = runs.reaching(canvas.open_sides)
         if self.inner:
             small &= ~opens
-        cut, mask = bool((small & opens).any()), small[numbers]
-        if self.into is not None:
-            return Draft.painted(canvas, (rows, columns), mask, self.into, touches_border=cut)
-        places = np.flatnonzero(mask)
-        new, known = _commonest_round(labels, numbers, places, count)
-        places = places[known[numbers.ravel()[places]]]
+        cut = bool((small & opens).any())
+        places, regions = runs.pixels(small)
         values = labels.copy()
-        values.ravel()[places] = new[numbers.ravel()[places]]
+        if self.into is not None:
+            values.ravel()[places] = checked_value(canvas, self.into)
+            return Draft(0, 0, values, cut)
+        new, known = _commonest_round(labels, regions, places, runs.count)
+        found = known[regions]
+        values.ravel()[places[found]] = new[regions[found]]
         return Draft(0, 0, values, cut)
 
-    def _numbered(self, canvas: Canvas) -> tuple[NDArray[Any], int]:
-        if self.value is not None:
-            return components(canvas.labels == self.value)
-        front = canvas.front(canvas.labels)
-        return same_valued(np.where(front, canvas.labels, 0))
+    def _is_value(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        return np.asarray(values == self.value)
 
 
 def _pixel(y: int, x: int) -> tuple[slice, slice]:
@@ -192,26 +193,6 @@ def _at_sides(
     return ends, opens
 
 
-def _neighbours(
-    labels: NDArray[Any],
-    numbers: NDArray[Any],
-    places: NDArray[np.int64],
-    steps: tuple[tuple[int, int], ...],
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return, for each pixel next to one of these places, the place's region and its value."""
-    height, width = labels.shape
-    y, x = np.divmod(places, width)
-    own = numbers.ravel()[places]
-    regions, values = [], []
-    for dy, dx in steps:
-        inside = (y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width)
-        there = places[inside] + dy * width + dx
-        foreign = numbers.ravel()[there] != own[inside]
-        regions.append(own[inside][foreign])
-        values.append(labels.ravel()[there[foreign]])
-    return np.concatenate(regions), np.concatenate(values)
-
-
 def _extremes(
     labels: NDArray[Any], numbers: NDArray[Any], chosen: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -219,21 +200,44 @@ def _extremes(
     low = np.full(len(chosen), np.iinfo(np.int64).max)
     high = np.full(len(chosen), -1)
     places = np.flatnonzero(rims(numbers > 0) & chosen[numbers])
-    regions, values = _neighbours(labels, numbers, places, _EDGES)
-    np.minimum.at(low, regions, values.astype(np.int64))
-    np.maximum.at(high, regions, values.astype(np.int64))
+    for here, there in _steps(places, labels.shape, _EDGES):
+        regions, values = numbers.ravel()[here], labels.ravel()[there].astype(np.int64)
+        foreign = numbers.ravel()[there] != regions
+        np.minimum.at(low, regions[foreign], values[foreign])
+        np.maximum.at(high, regions[foreign], values[foreign])
     return low, high
 
 
 def _commonest_round(
-    labels: NDArray[Any], numbers: NDArray[Any], places: NDArray[np.int64], count: int
+    labels: NDArray[Any], regions: NDArray[Any], places: NDArray[np.int64], count: int
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return the commonest value round each region, and whether there is anything round it."""
-    regions, values = _neighbours(labels, numbers, places, _EDGES + _CORNERS)
-    result, known = np.zeros(count + 1, labels.dtype), np.zeros(count + 1, bool)
-    known[regions] = True
-    if len(regions):
-        pairs, counts = np.unique(np.stack([regions, values]), axis=1, return_counts=True)
-        order = np.lexsort((-pairs[1].astype(np.int64), counts))
-        result[pairs[0][order]] = pairs[1][order].astype(labels.dtype)
+    """Return the commonest value round each region, and whether there is anything round it.
+
+    `regions` has the number of the region of each place; what has its value and touches it,
+    at a corner too, belongs to it.
+    """
+    flat, own = labels.ravel(), np.zeros(labels.size, np.int64)
+    own[places] = regions
+    pairs = []
+    most = int(labels.max(initial=0)) + 1
+    for here, there in _steps(places, labels.shape, _EDGES + _CORNERS):
+        foreign = flat[there] != flat[here]
+        pairs.append(own[here[foreign]] * most + flat[there[foreign]])
+    found, counts = np.unique(np.concatenate(pairs), return_counts=True)
+    round_, values = np.divmod(found, most)
+    result, known = np.zeros(count, labels.dtype), np.zeros(count, bool)
+    known[round_] = True
+    order = np.lexsort((-values, counts))
+    result[round_[order]] = values[order].astype(labels.dtype)
     return result, known
+
+
+def _steps(
+    places: NDArray[np.int64], shape: tuple[int, ...], steps: tuple[tuple[int, int], ...]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield, for each step, the places from which it stays in the window, and where it leads."""
+    height, width = shape
+    y, x = np.divmod(places, width)
+    for dy, dx in steps:
+        inside = (y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width)
+        yield places[inside], places[inside] + dy * width + dx

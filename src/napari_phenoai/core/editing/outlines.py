@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from napari_phenoai.core.editing.discs import commonest, meets_another, nearest, rims, spread
+from napari_phenoai.core.editing.discs import (
+    commonest,
+    core_px,
+    meets_another,
+    nearest,
+    rims,
+    spread,
+)
 from napari_phenoai.core.editing.regions import object_at
 from napari_phenoai.core.editing.tool import Draft, Tool
 from napari_phenoai.errors import InputError
@@ -182,7 +189,7 @@ class Smooth(_Outline):
         self, canvas: Canvas, rows: slice, columns: slice, region: Region | None
     ) -> NDArray[Any]:
         labels = canvas.labels[rows, columns]
-        near = spread(rims(labels), self.px) & (labels != 0)
+        near = spread(rims(labels), core_px(self.px)) & (labels != 0)
         only = self.value
         if region is not None:
             mask = region.within(rows, columns)
