@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_text
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from napari_phenoai.cli.output import Json, reporting
 from napari_phenoai.cli.pairs import pairs_of
-
-if TYPE_CHECKING:
-    from napari_phenoai.io.storages import SavedStorage
 
 __all__ = ["COMMANDS"]
 
@@ -29,13 +25,16 @@ def storage(
     secret: Annotated[
         list[str] | None, typer.Option(help="Name of an option that is typed in, as a password.")
     ] = None,
-    check: Annotated[bool, typer.Option(help="Look whether it can be reached.")] = True,
+    check: Annotated[bool, typer.Option(help="Write, read and remove a small file first.")] = True,
+    test: Annotated[bool, typer.Option("--test", help="Try the one that is set.")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take it off the list.")] = False,
     json: Json = False,
 ) -> None:
     """Show or set the storage that a server takes the data of trainings from."""
     from napari_phenoai.io.endpoints import EndpointBook
-    from napari_phenoai.io.storages import SavedStorage, StorageBook
+    from napari_phenoai.io.storages import StorageBook
+    from napari_phenoai.loop.storage_setup import StorageWish, set_up, storage_words, try_saved
+    from napari_phenoai.remote.credentials import KeyringSecrets
 
     with reporting(as_json=json) as out:
         EndpointBook().read().endpoint(server)
@@ -44,50 +43,28 @@ def storage(
             _forget(server)
             out.result({"storage": None}, f"{server} has no storage any more.")
             return
+        if test:
+            seconds = try_saved(server, KeyringSecrets(), book)
+            words = f"The storage of {server} works: a file was written, read and removed."
+            out.result({"works": True, "seconds": round(seconds, 3)}, words)
+            return
         if url is None:
             saved = book.read().of(server)
             told = None if saved is None else saved.model_dump(mode="json")
-            line = f"{server} has no storage." if saved is None else _line(saved)
+            line = f"{server} has no storage." if saved is None else storage_words(saved)
             out.result({"storage": told}, line)
             return
-        new = SavedStorage(
-            server=server, url=url, options=pairs_of(option or ()), secrets=tuple(secret or ())
-        )
-        keys = _asked(new)
-        if check:
-            _reach(new, keys)
-        _keep(new, keys)
-        book.change(lambda listed: listed.having(new))
-        out.result({"storage": new.model_dump(mode="json")}, _line(new))
+        names = tuple(secret or ())
+        wish = StorageWish(server, url, pairs_of(option or ()), _asked(names))
+        new = set_up(wish, EndpointBook(), KeyringSecrets(), book, check=check)
+        out.result({"storage": new.model_dump(mode="json")}, storage_words(new))
 
 
-def _line(saved: SavedStorage) -> str:
-    keys = f", with {', '.join(saved.secrets)} in the keyring" if saved.secrets else ""
-    return f"{saved.server} takes data from {saved.url}{keys}."
-
-
-def _asked(saved: SavedStorage) -> dict[str, str]:
+def _asked(names: tuple[str, ...]) -> dict[str, str]:
     """Return the secrets that are typed in, or come from standard input one per line."""
     if not sys.stdin.isatty():
-        return {name: sys.stdin.readline().rstrip("\r\n") for name in saved.secrets}
-    return {name: str(typer.prompt(name, hide_input=True, err=True)) for name in saved.secrets}
-
-
-def _reach(saved: SavedStorage, keys: dict[str, str]) -> None:
-    """Raise unless the storage answers with these keys."""
-    from napari_phenoai.loop.remote_storage import opened
-    from napari_phenoai.remote.credentials import MemorySecrets
-
-    secrets = MemorySecrets()
-    secrets.put(saved.login, json_text.dumps(keys))
-    opened(saved, secrets).size("bundles/none")
-
-
-def _keep(saved: SavedStorage, keys: dict[str, str]) -> None:
-    from napari_phenoai.remote.credentials import KeyringSecrets
-
-    if keys:
-        KeyringSecrets().put(saved.login, json_text.dumps(keys))
+        return {name: sys.stdin.readline().rstrip("\r\n") for name in names}
+    return {name: str(typer.prompt(name, hide_input=True, err=True)) for name in names}
 
 
 def _forget(server: str) -> None:

@@ -27,6 +27,8 @@ _PARTIAL = ".part"
 _PIECE = 1024 * 1024
 _WEBDAV = ("webdav+http://", "webdav+https://")
 _DENIED = {401, 403}
+_BUCKETS = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"}
+"""They have no folders: to make one there would make a bucket."""
 _LOGIN = "Check its user and password, or keys, and what they allow."
 _HINT = "Check the address of the storage, its login and the network."
 
@@ -84,7 +86,8 @@ class Storage:
         """
         fs, path = self._place(name)
         with _explained(f"{self}: {name} cannot be written"):
-            fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+            if not _BUCKETS.intersection(_protocols(fs)):
+                fs.makedirs(path.rpartition("/")[0], exist_ok=True)
             fs.pipe_file(f"{path}{_PARTIAL}", data)
             _move(fs, f"{path}{_PARTIAL}", path)
             fs.invalidate_cache()
@@ -163,6 +166,24 @@ class Storage:
             except FileNotFoundError:
                 return None
         return int(info["size"]) if info.get("type") == "file" else None
+
+    def remove(self, name: str) -> None:
+        """Remove a file; where there is none nothing happens.
+
+        Raises
+        ------
+        EndpointError
+            If the storage does not let it go.
+        InputError
+            If the name leads elsewhere.
+        """
+        fs, path = self._place(name)
+        with _explained(f"{self}: {name} cannot be removed"):
+            try:
+                fs.rm_file(path)
+            except FileNotFoundError:
+                return
+            fs.invalidate_cache()
 
     def sizes(self) -> dict[str, int]:
         """Return the bytes of all files in this folder, by their names.

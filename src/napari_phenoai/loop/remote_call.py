@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from napari_phenoai.errors import RefusedError
@@ -38,6 +39,7 @@ class CallWay:
 
     name = CALL
     fixed: frozenset[str] = frozenset()
+    proposed: Mapping[str, object] = MappingProxyType({})
 
     def __init__(self, client: DeepaasClient, offer: Offer) -> None:
         self._client, self._offer = client, offer

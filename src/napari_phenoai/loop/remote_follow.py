@@ -63,6 +63,8 @@ class Following:
         Still open; whoever makes this holds its lock.
     pace : Pace
         How often the server is asked.
+    heard : callable, optional
+        Hears each failure that it asks again after, and None once the server has answered.
     """
 
     def __init__(
@@ -71,8 +73,10 @@ class Following:
         connect: Callable[[str], DeepaasClient],
         training: RemoteTraining,
         pace: Pace,
+        heard: Callable[[EndpointError | None], object] | None = None,
     ) -> None:
         self.training = training
+        self._heard = heard
         self._project = project
         self._store = TrainingStore(project.path)
         self._client = connect(training.server)
@@ -261,6 +265,8 @@ class Following:
         return self._stopping or not self._store.wishes_cancel(self.training.id)
 
     def _miss(self, error: EndpointError, seconds: float) -> None:
+        if self._heard is not None:
+            self._heard(error)
         if self.training.unreachable is None and seconds >= self._patience.pace.unreachable:
             self._note(unreachable=now() - timedelta(seconds=seconds))
         since = self.training.unreachable
@@ -270,6 +276,8 @@ class Following:
         self._patience.say(Progress(self._patience.last.done, None, message))
 
     def _answer(self) -> None:
+        if self._heard is not None:
+            self._heard(None)
         if self.training.unreachable is not None:
             self._note(unreachable=None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from napari_phenoai.core.ids import new_id, sha256_file, slug
@@ -69,6 +70,7 @@ class OurWay:
 
     name = OURS
     fixed = frozenset({"bundle", "job", "base"})
+    proposed: Mapping[str, object] = MappingProxyType({})
 
     def __init__(self, client: DeepaasClient, offer: Offer, storage: Place | None = None) -> None:
         self._client, self._offer = client, offer
@@ -88,7 +90,7 @@ class OurWay:
             hint = "Its owner has to start it with phenoai serve --train, or give it a storage."
             raise InputError(f"{name} does not train.", hint=hint)
         if self._storage is None and not server.uploads:
-            hint = f"Name the storage that it uses, in a terminal: phenoai storage {name} ADDRESS."
+            hint = f"Name its storage: in the Servers dock, or phenoai storage {name} ADDRESS."
             raise InputError(f"{name} takes its data from a storage.", hint=hint)
         if training.base and training.base not in {model.id for model in server.models}:
             hint = "Start from base weights, or from a model that was trained there."

@@ -100,11 +100,16 @@ class ProfileWay:
         """The argument that names the data."""
         return frozenset(filter(None, (self._train.argument,)))
 
+    @property
+    def proposed(self) -> Mapping[str, object]:
+        """What the profile says of the other arguments."""
+        return self._train.values
+
     def check(self, training: RemoteTraining) -> None:
         """Raise if that module cannot train so; see `Way`."""
         server = self._client.endpoint.name
         if self._storage is None:
-            hint = f"Name the storage it reads, in a terminal: phenoai storage {server} ADDRESS."
+            hint = f"Name its storage: in the Servers dock, or phenoai storage {server} ADDRESS."
             raise InputError(f"{server} takes its data from a storage.", hint=hint)
         form = self._offer.train
         if form is None:
@@ -268,7 +273,7 @@ class ProfileWay:
     def _place(self) -> Place:
         if self._storage is None:
             server = self._client.endpoint.name
-            hint = f"Name it, in a terminal: phenoai storage {server} ADDRESS."
+            hint = f"Name it: in the Servers dock, or phenoai storage {server} ADDRESS."
             raise EndpointError(f"The storage of {server} is not known any more.", hint=hint)
         return self._storage
 

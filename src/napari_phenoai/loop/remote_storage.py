@@ -14,6 +14,8 @@ from napari_phenoai.remote.credentials import KeyringSecrets, variable
 from napari_phenoai.remote.server_list import remove_server
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_phenoai.io.storages import SavedStorage
     from napari_phenoai.remote.connections import Book
     from napari_phenoai.remote.credentials import Secrets
@@ -44,12 +46,17 @@ def storage_for(
     return None if saved is None else opened(saved, secrets or KeyringSecrets())
 
 
-def opened(saved: SavedStorage, secrets: Secrets) -> Storage:
-    """Return a storage with its keys; see `storage_for`."""
+def opened(
+    saved: SavedStorage, secrets: Secrets, *, environment: Mapping[str, str] | None = None
+) -> Storage:
+    """Return a storage with its keys; see `storage_for`.
+
+    A variable in `environment`, by default that of this process, goes before `secrets`.
+    """
     options = {name: value for name, value in saved.options.items() if name not in saved.secrets}
     if saved.secrets:
         _check_encrypted(saved)
-        options |= _keys(saved, secrets)
+        options |= _keys(saved, secrets, os.environ if environment is None else environment)
     return Storage(saved.url, options)
 
 
@@ -114,9 +121,11 @@ def _check_encrypted(saved: SavedStorage) -> None:
             check_secret_may_go(address)
 
 
-def _keys(saved: SavedStorage, secrets: Secrets) -> dict[str, object]:
-    hint = f"Set it up again, in a terminal: phenoai storage {saved.server} ADDRESS."
-    text = os.environ.get(variable(saved.login)) or secrets.get(saved.login)
+def _keys(
+    saved: SavedStorage, secrets: Secrets, environment: Mapping[str, str]
+) -> dict[str, object]:
+    hint = f"Set it up again: in the Servers dock, or phenoai storage {saved.server} ADDRESS."
+    text = environment.get(variable(saved.login)) or secrets.get(saved.login)
     try:
         found = json.loads(text or "")
     except ValueError:

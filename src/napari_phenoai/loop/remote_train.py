@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from napari_phenoai.core.ports import TrainSettings
     from napari_phenoai.core.progress import Work
+    from napari_phenoai.errors import EndpointError
     from napari_phenoai.io.project import Project
     from napari_phenoai.loop.remote_way import Way
     from napari_phenoai.remote.deepaas import DeepaasClient
@@ -101,6 +102,7 @@ def follow_training(
     pace: Pace | None = None,
     *,
     only_start: bool = False,
+    heard: Callable[[EndpointError | None], object] | None = None,
 ) -> Work[RemoteTraining]:
     """Bring a training to its end, from wherever it is: send, wait, fetch, measure, keep.
 
@@ -119,6 +121,8 @@ def follow_training(
         How often the server is asked.
     only_start : bool
         Return as soon as the server has taken it.
+    heard : callable, optional
+        Hears each failure that it asks again after, and None once the server has answered.
 
     Returns
     -------
@@ -145,7 +149,7 @@ def follow_training(
             training = store.get(training.id)
             continue
         try:
-            following = Following(project, connect, store.get(training.id), pace)
+            following = Following(project, connect, store.get(training.id), pace, heard)
             return (yield from following.work(only_start=only_start))
         finally:
             lock.release()

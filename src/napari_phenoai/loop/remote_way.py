@@ -81,6 +81,11 @@ class Way(Protocol):
         """Names of the values that the way itself gives; nobody has to fill them in."""
         ...
 
+    @property
+    def proposed(self) -> Mapping[str, object]:
+        """Values that are sent unless a person fills in others."""
+        ...
+
     def check(self, training: RemoteTraining) -> None:
         """Raise an `InputError` or `RefusedError` if such a training cannot be done there."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from napari_phenoai.errors import InputError
@@ -13,7 +13,7 @@ from napari_phenoai.loop.remote_storage import storage_for
 from napari_phenoai.remote.ours import our_server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from napari_phenoai.loop.remote_way import Way
     from napari_phenoai.remote.deepaas import DeepaasClient
@@ -73,15 +73,23 @@ class Taking:
         Name of the way; `CALL` where nobody has described the module.
     fixed : frozenset of str
         Values of its form that the way gives.
+    proposed : mapping
+        Values that are sent unless a person fills in others.
     """
 
     way: str
     fixed: frozenset[str] = frozenset()
+    proposed: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def takes_tiles(self) -> bool:
         """Whether the reviewed tiles of a project can be sent there, and a model comes back."""
         return self.way != CALL
+
+    @property
+    def keeps_model(self) -> bool:
+        """Whether the model stays on that server, and comes as a card only."""
+        return self.takes_tiles and self.way != OURS
 
 
 def taking_of(client: DeepaasClient, offer: Offer) -> Taking:
@@ -98,4 +106,4 @@ def taking_of(client: DeepaasClient, offer: Offer) -> Taking:
         way = way_of("", client, offer)
     except InputError:
         return Taking(CALL)
-    return Taking(way.name, way.fixed)
+    return Taking(way.name, way.fixed, way.proposed)

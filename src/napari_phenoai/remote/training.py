@@ -18,6 +18,7 @@ from napari_phenoai.errors import (
     NoAnswerError,
     RefusedError,
 )
+from napari_phenoai.remote.problems import refusal
 from napari_phenoai.remote.replies import Training, parsed
 from napari_phenoai.remote.transport import Limits
 from napari_phenoai.remote.wire import encoded
@@ -34,6 +35,7 @@ TrainingState = Literal["running", "done", "failed", "cancelled", "lost", "unrea
 
 _SUBMIT = Limits(read_seconds=30)
 _ASK = Limits()
+_DENIED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 _STATES: Mapping[str, TrainingState] = {
     "running": "running",
     "done": "done",
@@ -170,11 +172,17 @@ def look(client: DeepaasClient, offer: Offer, uuid: str) -> RunState:
 
     Raises
     ------
+    SignInError
+        If it wants another login.
     EndpointError
         If the server cannot be asked now; the training may go on.
     """
     answer = client.http.ask("GET", client.url(f"{offer.path}/train/{uuid}"), limits=_ASK)
+    if answer.status in _DENIED:
+        is_html = "html" in answer.media_type
+        raise refusal(answer.url, answer.status, answer.text[:2000], is_html=is_html)
     if answer.status == HTTPStatus.NOT_FOUND:
+        client.check()  # a gateway says the same while the server behind it is away
         return RunState("lost", "The server does not know it any more: it was started anew.")
     if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return RunState("unreadable", "It has ended, but the server cannot tell its result.")
