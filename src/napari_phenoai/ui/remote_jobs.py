@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_phenoai.core.remote_training import REMOTE_TRAINING, RemoteTraining
+from napari_phenoai.errors import SignInError
 from napari_phenoai.io.trainings import TrainingStore
 from napari_phenoai.jobs.job import Job
 from napari_phenoai.remote.redaction import plain
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from napari_phenoai.core.ports import TrainSettings
     from napari_phenoai.core.progress import Work
+    from napari_phenoai.errors import EndpointError
     from napari_phenoai.io.project import Project
     from napari_phenoai.ui.background import Background
     from napari_phenoai.ui.remote_starts import TrainWish
@@ -57,14 +59,21 @@ class FollowJob(Job[RemoteTraining]):
 
     Attributes
     ----------
+    server : str
+        Its name.
     training : str
         Id of the training; empty until it was begun.
+    heard : Signal
+        The job, and the failure that it asks again after, or None once all is well; emitted
+        in its thread.
     """
+
+    heard = Signal(object)
 
     def __init__(
         self, project: Project, server: str, start: Callable[[FollowJob], Work[RemoteTraining]]
     ) -> None:
-        self.training = ""
+        self.server, self.training = server, ""
         self._store = TrainingStore(project.path)
         self._stop, self._left = threading.Event(), False
         self._gate, self._entered = threading.Lock(), False
@@ -93,6 +102,15 @@ class FollowJob(Job[RemoteTraining]):
         """Follow it no more; the training goes on, and is followed when the project is opened."""
         self._left = True
         super().cancel()
+
+    @property
+    def left(self) -> bool:
+        """Whether it is followed no more, though it goes on."""
+        return self._left
+
+    def hear(self, error: EndpointError | None) -> None:
+        """Hear of a failure, or of none any more, in the thread of the job."""
+        self.heard.emit((self, error))
 
     def _watched(self, start: Callable[[FollowJob], Work[RemoteTraining]]) -> Work[RemoteTraining]:
         from napari_phenoai.loop.remote_train import outcome
@@ -146,6 +164,7 @@ class RemoteJobs:
         self._project, self._background, self._run = project, background, run
         self._desk, self._asked = desk, ""
         self._closed = False
+        desk.done.connect(self._on_done)
 
     def resume(self) -> None:
         """Follow all trainings of which something is still to come.
@@ -174,6 +193,8 @@ class RemoteJobs:
         self._closed = True
         if self._asked:
             self._desk.questions.withdraw(self._asked)
+        for server in self._desk.needs.all:
+            self._desk.needs.withdraw(server)
         for job in list(self.jobs):
             job.leave()
 
@@ -201,19 +222,47 @@ class RemoteJobs:
     def _follow(self, job: FollowJob) -> FollowJob:
         self.jobs.append(job)
         hear_from_thread(job.ended, self._on_ended)
+        hear_from_thread(job.heard, self._on_heard)
         self.begun.emit(job)
         self._run(job)
         return job
 
     def _on_ended(self, job: FollowJob) -> None:
         self.jobs = [one for one in self.jobs if one is not job]
+        self._on_heard((job, job.error))
         self.ended.emit(job)
+        if job.left and not self._closed:
+            self._renew()
+
+    def _on_heard(self, told: tuple[FollowJob, BaseException | None]) -> None:
+        job, error = told
+        if isinstance(error, SignInError) and not self._closed:
+            self._desk.needs.put(job.server, error)
+        elif error is None and not job.left:
+            self._desk.needs.withdraw(job.server)
+
+    def _on_done(self, act: str, server: str) -> None:
+        """Go on with a new login where the old one was refused, or was used until now."""
+        if act == "log in" and not self._closed:
+            leaving = [job for job in self.jobs if job.server == server and job.training]
+            for job in leaving:
+                job.leave()
+            if not leaving:
+                self._renew()
+
+    def _renew(self) -> None:
+        own = partial(_own_open_ones, self._project)
+        self._background.do("status", own, then=self._follow_all)
 
 
 def _open_ones(project: Project) -> tuple[list[RemoteTraining], list[RemoteTraining]]:
     from napari_phenoai.loop.remote_begin import open_trainings  # slow to load: in a thread
 
     return open_trainings(project)
+
+
+def _own_open_ones(project: Project) -> list[RemoteTraining]:
+    return _open_ones(project)[0]
 
 
 def _take_over(trainings: list[RemoteTraining]) -> None:

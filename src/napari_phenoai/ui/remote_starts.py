@@ -79,7 +79,7 @@ def begun(
         yield Progress(0, None, "stopping")
     training = begin(client)
     job.training = training.id
-    return (yield from follow_training(project, lambda _: client, training.id))
+    return (yield from follow_training(project, lambda _: client, training.id, heard=job.hear))
 
 
 def resumed(
@@ -91,7 +91,7 @@ def resumed(
     job.training = training.id
     job.enter()
     client = yield from _connected(connect)
-    return (yield from follow_training(project, lambda _: client, training.id))
+    return (yield from follow_training(project, lambda _: client, training.id, heard=job.hear))
 
 
 def _connected(connect: Connect) -> Work[DeepaasClient]:

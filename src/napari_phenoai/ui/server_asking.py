@@ -27,8 +27,9 @@ class QuestionRow(QWidget):
         self.yes_button = QPushButton("Yes")
         self.no_button = QPushButton("No")
         line = QHBoxLayout()
-        line.addWidget(self.yes_button, 1)
-        line.addWidget(self.no_button, 1)
+        for button in (self.yes_button, self.no_button):
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys to the canvas
+            line.addWidget(button, 1)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 2, 0, 2)
         box.setSpacing(3)

@@ -13,6 +13,7 @@ from psygnal import Signal
 from napari_phenoai.io.endpoints import EndpointBook
 from napari_phenoai.ui.links import hear_from_thread
 from napari_phenoai.ui.server_errands import Errands
+from napari_phenoai.ui.server_needs import LoginNeeds
 from napari_phenoai.ui.server_questions import Questions
 from napari_phenoai.ui.server_state import ServerState
 
@@ -57,6 +58,8 @@ class ServerDesk:
     questions : Questions
         What work on servers wants to know of the person, such as whether a login may go
         to a server that it did not go to before.
+    needs : LoginNeeds
+        Servers that want a login before work goes on.
     coded : Signal
         The `DeviceCode` that a person has to type in for a login in the browser.
     """
@@ -72,6 +75,7 @@ class ServerDesk:
         self.states: dict[str, ServerState] = {}
         self.known = False
         self.questions = Questions()
+        self.needs = LoginNeeds()
         self.errands = Errands()
         self._secrets = secrets
         self._connections: Connections | None = None
@@ -238,6 +242,7 @@ class ServerDesk:
 
     def _on_login(self, name: str, _: object) -> None:
         self.connections.forget(name)
+        self.needs.withdraw(name)
         self.done.emit("log in", name)
         self.errands.run(_LIST, self.book.read, partial(self._on_relisted, name))
 
@@ -249,6 +254,7 @@ class ServerDesk:
         self.states.pop(name, None)
         self.errands.drop(f"test {name}")
         self.connections.forget(name)
+        self.needs.withdraw(name)
         self.done.emit("remove", name)
         self.changed.emit()
 

@@ -19,12 +19,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_phenoai.errors import SignInError
 from napari_phenoai.ui.controls.form_view import wrong_label
 from napari_phenoai.ui.controls.key_button import KeyButton
 from napari_phenoai.ui.errors import explain
 from napari_phenoai.ui.listening import listen
 from napari_phenoai.ui.server_login import LoginForm
+from napari_phenoai.ui.server_storage import StoragePart
 from napari_phenoai.ui.server_words import details_of, line_of
+from napari_phenoai.ui.train_box import Fold
 
 if TYPE_CHECKING:
     from napari_phenoai.remote.oidc import DeviceCode
@@ -56,6 +59,7 @@ class ServerPage(QWidget):
     def __init__(self, desk: ServerDesk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.desk = desk
+        self._login_for = ""
         self.intro = _text(_EMPTY)
         self.url_edit = QLineEdit()
         self.url_edit.setPlaceholderText("https://server.example.org")
@@ -76,9 +80,9 @@ class ServerPage(QWidget):
         self.test_button = QPushButton("Test")
         self.login_button = QPushButton("Log in ...")
         self.remove_button = QPushButton("Remove")
-        self.remove_button.setToolTip("Take it off the list, with its login; add it again any time")
         self.login_form = LoginForm()
         self.login_form.hide()
+        self.storage = StoragePart(desk)
         self._compose()
         self._connect()
         self._on_changed()
@@ -96,9 +100,17 @@ class ServerPage(QWidget):
             if item is not None and item.data(_NAME) == name:
                 self.list.setCurrentRow(row)
 
+    def see_to(self, name: str) -> None:
+        """Choose the server called `name`, ask it, and open the login where it wants one."""
+        self._login_for = name
+        self.choose(name)
+        self.desk.test(name)
+
     # --- building
 
     def _compose(self) -> None:
+        self.remove_button.setToolTip("Take it off the list, with its login; add it again any time")
+        self.storage_fold = Fold("Storage for trainings", self.storage)
         box = QVBoxLayout(self)
         box.setContentsMargins(6, 6, 6, 6)
         box.setSpacing(5)
@@ -110,6 +122,7 @@ class ServerPage(QWidget):
             line.addWidget(button, 1)
         box.addLayout(line)
         box.addWidget(self.login_form)
+        box.addWidget(self.storage_fold)
         box.addWidget(self.intro)
         add = QHBoxLayout()
         add.addWidget(self.url_edit, 1)
@@ -153,6 +166,8 @@ class ServerPage(QWidget):
         if self.list.currentRow() < 0 and self.list.count():
             self.list.setCurrentRow(0)
         self.list.blockSignals(False)
+        if self._login_for:
+            self.choose(self._login_for)
         busy = self.desk.is_under_way("add")
         self.add_button.setEnabled(not busy)
         self.add_button.set_caption("Asking it ..." if busy else "Add")
@@ -168,13 +183,16 @@ class ServerPage(QWidget):
         for widget in (self.test_button, self.login_button, self.remove_button):
             widget.setVisible(some)
         self.details.setVisible(state is not None)
+        self.storage_fold.setVisible(state is not None)
+        self.storage.show_server(self.chosen or "")
         predicts = state is not None and any(offer.predict for offer in state.offers)
         self.predict_button.setVisible(predicts)
         if state is not None:
             self.details.setText(details_of(state))
             self.test_button.setEnabled(state.health != "asking")
-            known = state.login is not None or state.endpoint.credential is not None
+            known = state.endpoint.credential is not None and not _wants_login(state)
             self.login_button.setText("Log out" if known else "Log in ...")
+            self._offer_login(state)
 
     @property
     def _state(self) -> ServerState | None:
@@ -215,11 +233,19 @@ class ServerPage(QWidget):
         state = self._state
         if state is None:
             return
-        if state.endpoint.credential is not None:
+        if state.endpoint.credential is not None and not _wants_login(state):
             self.desk.log_out(state.endpoint.name)
         else:
             self.login_form.ask(state.endpoint.name)
             self.login_form.show()
+
+    def _offer_login(self, state: ServerState) -> None:
+        """Open the login of the server that was to be seen to, once it has said how it is."""
+        if state.endpoint.name == self._login_for and state.health in {"well", "wrong"}:
+            self._login_for = ""
+            if _wants_login(state):
+                self.login_form.ask(state.endpoint.name)
+                self.login_form.show()
 
     def _log_in(self, kind: str, told: dict[str, str]) -> None:
         if self.chosen is None:
@@ -240,6 +266,10 @@ class ServerPage(QWidget):
     def _say(self, text: str) -> None:
         self.problem.setText(f"▲ {text}" if text else "")
         self.problem.setVisible(bool(text))
+
+
+def _wants_login(state: ServerState) -> bool:
+    return isinstance(state.error, SignInError)
 
 
 def _text(words: str) -> QLabel:

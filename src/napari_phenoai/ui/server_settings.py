@@ -16,7 +16,7 @@ from napari_phenoai.ui.listening import while_alive
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_phenoai.core.forms import Form
+    from napari_phenoai.core.forms import Form, FormField
     from napari_phenoai.io.project import Project
     from napari_phenoai.remote.spec import Offer
     from napari_phenoai.ui.session import Session
@@ -94,7 +94,11 @@ class ServerSettings(QWidget):
         self._rows.setRowVisible(self.seconds_box, verb == "predict")
 
     def show_offer(
-        self, server: str, offer: Offer | None, without: frozenset[str] = frozenset()
+        self,
+        server: str,
+        offer: Offer | None,
+        without: frozenset[str] = frozenset(),
+        proposed: Mapping[str, object] | None = None,
     ) -> None:
         """Show the form of a model; the same one again keeps what is typed.
 
@@ -106,13 +110,13 @@ class ServerSettings(QWidget):
             The model.
         without : frozenset of str
             Fields that somebody else fills in.
+        proposed : mapping, optional
+            Values in place of the model's own defaults.
         """
         project = self._session.project
         place = (project, server, offer.key) if project is not None and offer is not None else None
         form = getattr(offer, self._verb) if offer is not None else None
-        if form is not None and without:
-            left = tuple(field for field in form.fields if field.name not in without)
-            form = replace(form, fields=left)
+        form = _offered(form, without, proposed or {}) if form is not None else None
         if place == self._place and self.form_view is not None and self.form_view.form == form:
             return
         self._place = place
@@ -172,3 +176,15 @@ class ServerSettings(QWidget):
     def _on_kept(self, place: tuple[Project, str, str], values: dict[str, Any]) -> None:
         if place == self._place and self.form_view is not None and values:
             self.form_view.set_values(values)
+
+
+def _offered(form: Form, without: frozenset[str], proposed: Mapping[str, object]) -> Form:
+    """Return a form without some fields, and with other defaults."""
+    fields = tuple(_preset(field, proposed) for field in form.fields if field.name not in without)
+    return form if fields == form.fields else replace(form, fields=fields)
+
+
+def _preset(field: FormField, proposed: Mapping[str, object]) -> FormField:
+    value = proposed.get(field.name)
+    fits = value is not None and (field.kind != "choice" or value in field.choices)
+    return replace(field, default=value) if fits else field

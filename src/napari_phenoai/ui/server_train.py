@@ -43,6 +43,10 @@ _TILES = (
     "Your reviewed tiles are sent there. The model comes back, is measured on your held-out "
     "tiles and serves if it is not worse."
 )
+_STAYS = (
+    "Your wholly labelled tiles for training go to the storage of {}. The model stays there: it is "
+    "measured on your held-out tiles and predicts from the page Predict, but does not serve here."
+)
 _CALL = (
     "Nobody has described how this module takes the data of a project: only what you fill in "
     "here is sent, and what it makes stays there. Its page says where it reads its data."
@@ -171,8 +175,8 @@ class TrainPage(QWidget):
         offer, known = self._offer, self._known
         place = (self.server, offer.key if offer is not None else "")
         if known is not None:
-            self.how.setText(_TILES if known.takes_tiles else _CALL)
-            self.settings.show_offer(self.server, offer, known.fixed)
+            self.how.setText(_how_words(known, self.server))
+            self.settings.show_offer(self.server, offer, known.fixed, known.proposed)
         elif offer is not None and place != self._asked and self.isVisible():
             self._asked = place
             self.how.setText(_ASKING)
@@ -224,13 +228,18 @@ class TrainPage(QWidget):
             self.session.background.do(
                 "status",
                 partial(TrainingStore(project.path).get, job.training),  # type: ignore[attr-defined]
-                then=while_alive(self, partial(self._show_end, project)),
+                then=while_alive(self, partial(self._show_end, project, job.error)),
             )
 
-    def _show_end(self, project: Project, training: RemoteTraining) -> None:
+    def _show_end(
+        self, project: Project, error: BaseException | None, training: RemoteTraining
+    ) -> None:
         if project is self.session.project:
             self.settings.show_problems(training.fields)
-            self._say(_end_words(training))
+            if error is not None and training.open:  # it has not ended, but cannot go on now
+                self._say(f"▲ {explain(error)}")
+            else:
+                self._say(_end_words(training))
 
     def _say(self, text: str) -> None:
         self.message.setText(text)
@@ -243,6 +252,12 @@ def _taken(connect: Any, server: str, offer: Offer) -> Taking:
     return taking_of(connect(server), offer)
 
 
+def _how_words(known: Taking, server: str) -> str:
+    if known.keeps_model:
+        return _STAYS.format(server)
+    return _TILES if known.takes_tiles else _CALL
+
+
 def _end_words(training: RemoteTraining) -> str:
     """Return how a training has ended, for people."""
     from napari_phenoai.remote.redaction import plain
@@ -252,6 +267,8 @@ def _end_words(training: RemoteTraining) -> str:
     if training.state != "done":
         words = training.what or f"{training.title}: {state_words(training)}."
         return f"▲ {words} {training.hint}".strip()
+    if training.model and training.way.startswith("profile-"):
+        return f"Measured: see the Learning dock. The model stays on {training.server}."
     if training.model:
         return "The model is here, and measured: see the Learning dock."
     output = plain(json.dumps(training.output), _LONGEST)

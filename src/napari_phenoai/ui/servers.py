@@ -74,6 +74,11 @@ class ServersDock(SessionDock):
             self._bound = True
             window.destroyed.connect(self.desk.close)
 
+    def see_to(self, server: str) -> None:
+        """Show `server`, ask it anew, and offer to log in where it wants that."""
+        self.tabs.setCurrentIndex(0)
+        self.servers.see_to(server)
+
     def predict_all(self, server: str) -> None:
         """Let `server` predict all images; what is not clear yet is asked on its page."""
         self.predict.choose(server, "all")

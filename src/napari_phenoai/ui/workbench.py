@@ -27,6 +27,7 @@ from napari_phenoai.ui.errors import show_errors_of
 from napari_phenoai.ui.listening import listen
 from napari_phenoai.ui.preferences import preferences
 from napari_phenoai.ui.sample_field import open_sample_field
+from napari_phenoai.ui.server_asked import AskedLine
 from napari_phenoai.ui.session import session_of
 from napari_phenoai.ui.warming import warm_up
 
@@ -67,6 +68,7 @@ class WorkbenchDock(QWidget):
         self.bench = Bench(viewer, self.session, self)
         self.welcome = Welcome()
         self.page = BenchPage(self.bench)
+        self.asked = AskedLine(viewer, self.session)
         self.sheet: KeySheet | None = None
         self._docked = False
         self._pages = QStackedWidget()
@@ -119,6 +121,7 @@ class WorkbenchDock(QWidget):
         self._pages.addWidget(scroll)
         box = QVBoxLayout(self)
         box.setContentsMargins(6, 4, 2, 4)
+        box.addWidget(self.asked)
         box.addWidget(self._pages)
 
     def _connect(self) -> None:
