@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_phenoai.core.geometry import Tile
@@ -73,11 +74,23 @@ def test_a_click_in_two_planes_fills_those_between(
     hands.key("PageDown")
     _at_plane(hands, 1)
     assert (hands.window.painted == 2).sum() == areas[1], "it is seen there"
-    hands.key("Z")
-    hands.wait(lambda: not all(_plane(project, image, z).any() for z in (1, 2)))
+    assert project.journal.entries()[0].tool == "slices"
     hands.key("Z")
     hands.wait(lambda: not any(_plane(project, image, z).any() for z in (1, 2)))
     hands.settle()
+    assert [int((_plane(project, image, z) == 2).sum()) for z in (0, 3)] == [areas[0], areas[3]]
+    assert not (hands.window.painted == 2).any(), "one step took back all planes"
+    hands.key("Z", shift=True)
+    hands.wait(lambda: all((_plane(project, image, z) == 2).sum() == areas[z] for z in range(4)))
+    hands.settle()
+    for z in (1, 2):
+        hands.painting.begin(image, z)
+        _at_plane(hands, z)
+        hands.wait(partial(_shows, hands, areas[z]))
+
+
+def _shows(hands: Hands, pixels: int) -> bool:
+    return int((hands.window.painted == 2).sum()) == pixels
 
 
 def test_nothing_is_filled_where_there_is_no_stack(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Actions"]
 
 _FIRST = "That is the first tile of the queue."
+_NO_REST = "Paint only is for tiles of the queue: anywhere else, nothing is decided as a whole."
 _NO_TILE = "There is no tile to decide about while you paint anywhere. Q goes back to the queue."
 
 
@@ -41,9 +42,17 @@ class Actions:
         Which classes are locked or hidden.
     hand : Hand
         Has the tools that napari does not have.
+
+    Signals
+    -------
+    help_wanted
+        The page of keys is to be shown, or put away.
+    class_wanted
+        The name of a new class is to be asked for.
     """
 
     help_wanted = Signal()
+    class_wanted = Signal()
 
     def __init__(
         self, session: Session, layers: TileLayers, tools: Tools, marks: ClassMarks, hand: Hand
@@ -78,6 +87,10 @@ class Actions:
             "lock": lambda: marks.toggle_lock(tools.class_id),
             "eye": lambda: marks.toggle_eye(tools.class_id),
             "all_eyes": marks.show_all,
+            "add_class": self.class_wanted.emit,
+            "paint_only": self.toggle_paint_only,
+            "fainter": partial(layers.fade, -1),
+            "stronger": partial(layers.fade, 1),
             "paint": self.toggle_painting,
             "plane_before": partial(self.step_plane, -1),
             "plane_after": partial(self.step_plane, 1),
@@ -130,6 +143,19 @@ class Actions:
     def toggle(self, overlay: str) -> None:
         """Show an overlay, or hide it."""
         self._layers.show(overlay, visible=not self._layers.shows(overlay))
+
+    def set_paint_only(self, *, paint_only: bool) -> None:
+        """Count pixels that are not painted as unknown; the prediction is outlined meanwhile."""
+        self._hand.settle()
+        self._session.set_paint_only(paint_only)
+        self._layers.show("prediction", visible=paint_only)
+
+    def toggle_paint_only(self) -> None:
+        """Switch between tiles that are known as a whole and painted pixels only."""
+        if self._session.painting is not None and self._session.paints_anywhere:
+            self._session.painting.tell(_NO_REST)
+        else:
+            self.set_paint_only(paint_only=not self._session.paint_only)
 
     def toggle_painting(self) -> None:
         """Paint anywhere, or go back to the tiles of the queue."""

@@ -85,6 +85,10 @@ class Bench:
             self.marks.close()
             self.layers.disconnect()
 
+    def take_keyboard(self) -> None:
+        """Let keys work at once, as what was typed into a field is done."""
+        self._focus.take()
+
     def _on_project(self) -> None:
         """Let the keys of the Workbench work at once in a project that was opened."""
         former, self._project = self._project, self.session.project

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_phenoai.errors import PhenoError
+from napari_phenoai.ui.bench_classes import BenchClasses
 from napari_phenoai.ui.controls.class_list import ClassList
 from napari_phenoai.ui.controls.decision_bar import DecisionBar
 from napari_phenoai.ui.controls.mode_row import ModeRow
@@ -25,6 +25,7 @@ from napari_phenoai.ui.controls.tool_words import ToolWords
 from napari_phenoai.ui.controls.view_box import ViewBox
 from napari_phenoai.ui.controls.why_box import WhyBox
 from napari_phenoai.ui.docks import show_dock
+from napari_phenoai.ui.keys import key_of
 from napari_phenoai.ui.listening import listen
 from napari_phenoai.ui.objects_line import object_line, show_object
 from napari_phenoai.ui.sentences import (
@@ -37,11 +38,8 @@ from napari_phenoai.ui.sentences import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from qtpy.QtGui import QShowEvent
 
-    from napari_phenoai.core.scheme import ClassScheme
     from napari_phenoai.ui.bench import Bench
 
 __all__ = ["BenchPage"]
@@ -71,7 +69,7 @@ class BenchPage(QWidget):
         self.paint_only = QCheckBox("Paint only: unpainted stays unknown")
         self.paint_only.setToolTip(
             "For large or tiring tiles: paint some pixels of each class.\n"
-            "Nothing is learned from the pixels that you do not paint."
+            f"Nothing is learned from the pixels that you do not paint. ({key_of('paint_only')})"
         )
         self.paint_only.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.rest = QPushButton("Accept, rest is background")
@@ -82,10 +80,11 @@ class BenchPage(QWidget):
         self.note.setPlaceholderText("Note on this tile")
         self.help = small_button("All keys  ?")
         self.add_class = small_button("+ Add a class")
+        self.add_class.setToolTip(f"Name one class more, and paint it ({key_of('add_class')})")
         self.object = object_line()
         self._compose()
         self._connect()
-        self._connect_classes()
+        self._classes = BenchClasses(self, bench, self.classes, self.add_class)
         self.destroyed.connect(self.words.deleteLater)
         self.refresh()
 
@@ -151,21 +150,7 @@ class BenchPage(QWidget):
         self.view.switched.connect(self._switch)
         self.view.faded.connect(bench.layers.set_opacity)
         self.note.textEdited.connect(self._set_note)
-
-    def _connect_classes(self) -> None:
-        bench, classes = self.bench, self.classes
-        listen(self, bench.marks.changed, self._on_marks)
-        listen(self, bench.marks.refused, self._on_refused)
-        self.add_class.clicked.connect(classes.start_adding)
-        classes.show_all.clicked.connect(bench.table["all_eyes"])
-        classes.eyed.connect(bench.marks.toggle_eye)
-        classes.locked.connect(bench.marks.toggle_lock)
-        classes.chosen.connect(bench.tools.choose_class)
-        classes.added.connect(lambda name: self._change(lambda old: old.added(name)))
-        classes.renamed.connect(lambda key, name: self._change(lambda old: old.renamed(key, name)))
-        classes.recoloured.connect(
-            lambda key, colour: self._change(lambda old: old.recoloured(key, colour))
-        )
+        self.note.left.connect(bench.take_keyboard)
 
     # --- answers
 
@@ -174,8 +159,8 @@ class BenchPage(QWidget):
         if project is not None:
             self.classes.set_scheme(project.scheme)
             self.classes.show_chosen(self.bench.tools.class_id)
-            self.paint_only.setChecked(self.bench.session.paint_only)
-        self._on_marks()
+            self._on_view()
+        self._classes.show_marks()
         self._on_status()
 
     def _on_current(self) -> None:
@@ -239,18 +224,12 @@ class BenchPage(QWidget):
     def _on_object(self) -> None:
         show_object(self.object, self.bench.objects)
 
-    def _on_marks(self) -> None:
-        marks = self.bench.marks
-        self.classes.show_marks(hidden=marks.hidden, locked=marks.locked)
-
-    def _on_refused(self) -> None:
-        self.classes.alarm()
-
     def _on_view(self) -> None:
         layers = self.bench.layers
         switches = {name: layers.shows(name) for name in ("labels", "prediction", "uncertainty")}
         switches |= {"outline": layers.outline, "hidden": layers.hidden}
         self.view.show_state(switches, layers.opacity)
+        self.paint_only.setChecked(self.bench.session.paint_only)
 
     # --- wishes
 
@@ -276,21 +255,10 @@ class BenchPage(QWidget):
             layers.show(name, visible=on)
 
     def _set_paint_only(self, paint_only: bool) -> None:
-        self.bench.session.set_paint_only(paint_only)
-        self.bench.layers.show("prediction", visible=paint_only)
+        if paint_only != self.bench.session.paint_only:
+            self.bench.actions.set_paint_only(paint_only=paint_only)
 
     def _set_note(self, note: str) -> None:
         desk = self.bench.session.desk
         if desk is not None:
             desk.note = note
-
-    def _change(self, change: Callable[[ClassScheme], ClassScheme]) -> None:
-        session = self.bench.session
-        if session.project is None:
-            return
-        try:
-            scheme = change(session.project.scheme)
-        except PhenoError as error:
-            session.error_raised.emit(error)
-            return
-        session.change_scheme(scheme)

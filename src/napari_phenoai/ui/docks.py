@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar, QWidget
 
+from napari_phenoai.ui.listening import while_alive
 from napari_phenoai.ui.preferences import PLUGIN
 
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["DOCKS", "dock_of", "find_dock", "settle", "settle_soon", "show_dock"]
+__all__ = ["DOCKS", "dock_of", "find_dock", "settle", "settle_soon", "show_dock", "write_out_tabs"]
 
 DOCKS = ("Workbench", "Learning", "Queue", "Project", "Results", "History", "Servers")
 """Names of the docks, as in the manifest."""
 
 _BOTTOM = "Queue"
+_TABS = "QTabBar::tab { padding: 3px 1px; font-size: 11px; }"
+"""Small enough that six tabs fit below a dock of 300 px."""
+
 _RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
 
 
@@ -68,6 +73,19 @@ def settle(viewer: napari.viewer.Viewer, name: str) -> None:
     elif neighbour is not None:
         window.tabifyDockWidget(neighbour, dock)
         dock.raise_()
+    QTimer.singleShot(0, partial(while_alive(window, write_out_tabs), window))
+
+
+def write_out_tabs(window: QMainWindow) -> None:
+    """Let the tabs of docks show their whole titles; where they lack room, arrows move them.
+
+    Qt shortens titles otherwise, until six tabs say "Wo…", "Le…", "Pr…".
+    """
+    for bar in window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
+        if bar.elideMode() != Qt.TextElideMode.ElideNone:
+            bar.setElideMode(Qt.TextElideMode.ElideNone)
+            bar.setUsesScrollButtons(True)
+            bar.setStyleSheet(_TABS)
 
 
 def settle_soon(viewer: napari.viewer.Viewer, name: str) -> None:

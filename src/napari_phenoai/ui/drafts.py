@@ -144,6 +144,11 @@ def paint_drafts(project: Path, edit: Edit) -> None:
     DiskError
         If the disk is full or cannot be written.
     """
+    for plane in edit.planes:
+        _paint_plane(project, plane)
+
+
+def _paint_plane(project: Path, edit: Edit) -> None:
     for tile in _drafted(project):
         draft = load_draft(project, tile) if tile.intersects(edit.tile) else None
         if draft is not None:

@@ -176,7 +176,7 @@ class EditWindow:
         scene = self._layers.scene
         if layer is None or scene is None:
             return
-        for edit in painting.writer.waiting:
+        for edit in painting.writer.unwritten:
             if scene.shows(edit.tile):
                 scene.overlays.paint(edit)
         self._strokes, self._scene = Strokes(layer, self._on_stroke), scene

@@ -72,10 +72,10 @@ class EditWriter:
     Signals
     -------
     saved : Edit
-        A stroke is on the disk.
+        A stroke is on the disk; one of several planes is told of plane by plane.
     turned : Edit, bool
         The same of one that took others back, or did them again; and whether it is a
-        single step, not part of a jump.
+        single step, not part of a jump, and its first plane.
     emptied : str
         There was nothing more to ``undo`` or to ``redo``.
     refused : Edit
@@ -109,6 +109,11 @@ class EditWriter:
     def stuck(self) -> bool:
         """Whether something waits because it could not be written."""
         return self._told is not None and bool(self.waiting)
+
+    @property
+    def unwritten(self) -> list[Edit]:
+        """What waits, plane by plane, oldest first."""
+        return [plane for edit in self.waiting for plane in edit.planes]
 
     def add(self, edit: Edit) -> None:
         """Write `edit`, after all that came before it; a jump through the history ends."""
@@ -194,13 +199,16 @@ class EditWriter:
         for edit in outcome.written:
             self._told = None
             self._settle(edit)
-            self.saved.emit(edit)
+            for plane in edit.planes:
+                self.saved.emit(plane)
         for edit, error in outcome.refused:
             self._settle(edit)
-            self.refused.emit(edit)
+            for plane in edit.planes:
+                self.refused.emit(plane)
             self.failed.emit(error)
         for edit in outcome.turned:
-            self.turned.emit(edit, single)
+            for number, plane in enumerate(edit.planes):
+                self.turned.emit(plane, single and number == 0)
         if outcome.error is not None:
             self._on_error(outcome.error)
 

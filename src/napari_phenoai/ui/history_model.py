@@ -32,6 +32,7 @@ _WORDS = {
     "eraser": "eraser",
     "fill": "fill",
     "polygon": "polygon",
+    "slices": "fill between slices",
 }
 
 
@@ -127,6 +128,8 @@ class HistoryModel(RowTable):
     def _about(self, entry: JournalEntry) -> str:
         tile = entry.tile
         plane = f", plane {tile.z + 1}" if tile.z else ""
+        if entry.more_planes:
+            plane += f" and {entry.more_planes} more"
         moment = f"{entry.at.astimezone():%d %b %Y, %H:%M:%S}"
         lines = [
             f"{tool_words(entry.tool)} by {entry.author or 'somebody'}, {moment}",

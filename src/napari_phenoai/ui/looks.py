@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from napari_phenoai.ui.session import Session
 
-__all__ = ["Looks"]
+__all__ = ["OPACITIES", "Looks"]
+
+OPACITIES = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0)
+"""Steps of `Looks.fade`."""
 
 
 class Looks:
@@ -57,6 +60,12 @@ class Looks:
         """Draw labels with `opacity` in [0, 1]."""
         self.opacity = opacity
         self.restyle()
+
+    def fade(self, direction: int) -> None:
+        """Draw labels a step stronger, or with -1 a step fainter; see `OPACITIES`."""
+        steps = [step for step in OPACITIES[::direction] if (step - self.opacity) * direction > 0]
+        if steps:
+            self.set_opacity(steps[0])
 
     def show(self, name: str, *, visible: bool) -> None:
         """Show or hide the overlay ``labels``, ``prediction`` or ``uncertainty``."""

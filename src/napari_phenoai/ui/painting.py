@@ -231,7 +231,7 @@ class Painting:
     def _on_read(self, window: Tile, read: tuple[NDArray[Any], HeldObjects | None]) -> None:
         if window == self._asked:
             pixels, objects = read
-            self._held = WindowPixels(window, pixels, self.writer.waiting, objects)
+            self._held = WindowPixels(window, pixels, self.writer.unwritten, objects)
             if not self.under_way():
                 self.flush()
 
@@ -246,21 +246,21 @@ class Painting:
         if self._held is None or self.under_way():
             return
         held, self._held, self._asked = self._held, None, None
-        for edit in self.writer.waiting:
+        for edit in self.writer.unwritten:
             held.take_in(edit)
         self.window = held
         self.window_changed.emit()
 
     def _renew(self, part: Tile, values: NDArray[Any]) -> None:
         window = self.window
-        if window is not None and window.renew(part, values, self.writer.waiting):
+        if window is not None and window.renew(part, values, self.writer.unwritten):
             self.pixels_changed.emit()
 
     def _take_in(self, edit: Edit) -> None:
         """Show a change of which the window does not know, under what was painted later."""
         if self._held is not None:
             self._held.take_in(edit)
-        if self.window is not None and self.window.take_in(edit, self.writer.waiting):
+        if self.window is not None and self.window.take_in(edit, self.writer.unwritten):
             self.pixels_changed.emit()
 
     def _on_saved(self, edit: Edit) -> None:

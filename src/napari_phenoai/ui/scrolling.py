@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
-__all__ = ["Scrolling"]
+__all__ = ["Scrolling", "scroll_to"]
 
 
 class Scrolling(QScrollArea):
@@ -33,3 +33,12 @@ class Scrolling(QScrollArea):
         """Return the size that the content likes."""
         content = self.widget()
         return super().sizeHint() if content is None else content.sizeHint()
+
+
+def scroll_to(widget: QWidget) -> None:
+    """Bring a widget into sight, where it lies in something that scrolls."""
+    above = widget.parentWidget()
+    while above is not None and not isinstance(above, QScrollArea):
+        above = above.parentWidget()
+    if isinstance(above, QScrollArea):
+        above.ensureWidgetVisible(widget)

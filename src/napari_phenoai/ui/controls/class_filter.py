@@ -33,7 +33,7 @@ class ClassFilter(QComboBox):
         super().__init__(parent)
         self._scheme: ClassScheme | None = None
         self.setSizeAdjustPolicy(self.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(4)
+        self.setMinimumContentsLength(5)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMaximumWidth(_WIDEST_PX)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)

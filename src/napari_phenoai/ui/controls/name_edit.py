@@ -22,9 +22,12 @@ class NameEdit(QLineEdit):
     entered : str
         Enter was pressed, or the person clicked elsewhere; Escape gives the text
         from before.
+    left
+        After Enter or Escape: the keyboard is free.
     """
 
     entered = QtSignal(str)
+    left = QtSignal()
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(text, parent)
@@ -34,7 +37,7 @@ class NameEdit(QLineEdit):
     def focusInEvent(self, event: QFocusEvent | None) -> None:
         """Remember the text, for Escape."""
         super().focusInEvent(event)
-        self._before, self._done = self.text(), False
+        self._begin()
 
     def focusOutEvent(self, event: QFocusEvent | None) -> None:
         """Take the text."""
@@ -45,14 +48,20 @@ class NameEdit(QLineEdit):
         """Take the text on Enter, the former one on Escape; keep all other keys."""
         if event is None:
             return
+        if self._done:  # keys can come before the window knows that it is the active one
+            self._begin()
         if event.key() == Qt.Key.Key_Escape:
             self.setText(self._before)
         if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._finish()
             self.clearFocus()
+            self.left.emit()
         else:
             super().keyPressEvent(event)
         event.accept()
+
+    def _begin(self) -> None:
+        self._before, self._done = self.text(), False
 
     def _finish(self) -> None:
         if not self._done:

@@ -55,7 +55,9 @@ class ViewBox(QWidget):
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.opacity.setRange(5, 100)
-        self.opacity.setToolTip("Opacity of the labels")
+        self.opacity.setToolTip(
+            f"Opacity of the labels ({key_of('fainter')}: fainter, {key_of('stronger')}: stronger)"
+        )
         self.opacity.valueChanged.connect(lambda value: self.faded.emit(value / 100))
         fade = QHBoxLayout()
         fade.addWidget(QLabel("Opacity"))

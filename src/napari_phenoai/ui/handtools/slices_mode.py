@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari_phenoai.loop.slices import edits_between
+from napari_phenoai.loop.slices import filled_between
 from napari_phenoai.ui.handtools.mode import Mode
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class SlicesMode(Mode):
     ) -> None:
         painting.flush()
         work = partial(
-            edits_between,
+            filled_between,
             painting.project,
             first[0],
             first[1:],
@@ -121,15 +121,17 @@ class SlicesMode(Mode):
             author=painting.writer.author,
         )
         self._session.background.do(
-            _LANE, work, then=partial(self._on_edits, painting), otherwise=self._session.complain
+            _LANE, work, then=partial(self._on_filled, painting), otherwise=self._session.complain
         )
 
-    def _on_edits(self, painting: Painting, edits: list[Edit]) -> None:
+    def _on_filled(self, painting: Painting, edit: Edit | None) -> None:
         if painting is not self._session.painting:
             return
-        for edit in edits:
+        self._note = "Nothing to change between"
+        if edit is not None:
             painting.writer.add(edit)
-            painting.check(edit.tile)
-        planes = "1 plane" if len(edits) == 1 else f"{len(edits)} planes"
-        self._note = f"{planes} filled" if edits else "Nothing to change between"
+            for plane in edit.planes:
+                painting.check(plane.tile)
+            count = len(edit.planes)
+            self._note = "1 plane filled" if count == 1 else f"{count} planes filled"
         self._hand.say()
