@@ -230,7 +230,7 @@ decide(Project.open(path), tile, verdict, labels=np.full(tile.shape, 2, np.uint8
 def killed(field: Any, tile: Tile, moment: str, verdict: str = "corrected") -> None:
     """Decide `tile` in a process that is killed before this part of the decision."""
     command = [sys.executable, "-c", _DIES, str(field.project.path), tile.key, moment, verdict]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 

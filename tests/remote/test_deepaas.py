@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ from napari_phenoai.core.scheme import ClassScheme
 from napari_phenoai.errors import FieldsError, InputError, RefusedError
 from napari_phenoai.remote.addresses import base_url
 from napari_phenoai.remote.asking import RemoteSettings, raw_mask
-from napari_phenoai.remote.calls import StoppedError
+from napari_phenoai.remote.calls import Call, StoppedError
 from napari_phenoai.remote.deepaas import DeepaasClient
 from napari_phenoai.remote.picture_files import picture_upload
 from napari_phenoai.remote.predictor import RemotePredictor, remote_card
@@ -63,7 +62,7 @@ def test_what_a_server_offers(client: DeepaasClient) -> None:
     assert form["key"].secret
     assert (form["factor"].low, form["factor"].high) == (1, 4)
     assert form.answers == ("application/json", "image/png", "application/zip")
-    assert client.check() < 60
+    assert client.check() > 0
 
 
 def test_names_that_modules_give_themselves_are_only_shown_and_plain(client: DeepaasClient) -> None:
@@ -183,33 +182,41 @@ def test_progress_of_an_upload_reaches_the_end(client: DeepaasClient) -> None:
     assert told[-1][0] == told[-1][1] > 500_000
 
 
-def test_one_request_at_a_time_even_when_nobody_waits_for_the_first(deepaas: Any) -> None:
-    with DeepaasClient(deepaas.endpoint()) as client:
-        slow, quick = predictor(client, values={"delay": 4.0}), predictor(client)
-        stop = threading.Event()
-        threading.Timer(0.3, stop.set).start()
-        began = time.monotonic()
-        with pytest.raises(StoppedError, match="Stopped"):
-            slow.labels(tile(), stop)
-        assert time.monotonic() - began < 3
-        np.testing.assert_array_equal(quick.labels(tile()), truth())
-        assert time.monotonic() - began > 3.8
+@pytest.fixture
+def posted(client: DeepaasClient, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list of the addresses that the client posts to."""
+    addresses: list[str] = []
+    post = client.http.post
+
+    def noted(url: str, **options: Any) -> Any:
+        addresses.append(url)
+        return post(url, **options)
+
+    monkeypatch.setattr(client.http, "post", noted)
+    return addresses
 
 
-def test_waiting_in_the_lane_can_be_stopped(deepaas: Any) -> None:
-    with DeepaasClient(deepaas.endpoint()) as client:
-        first = threading.Thread(
-            target=predictor(client, values={"delay": 4.0}).labels, args=(tile(),)
-        )
-        first.start()
-        time.sleep(0.2)
-        stop = threading.Event()
-        stop.set()
-        began = time.monotonic()
+@pytest.mark.parametrize("waits", [True, False])
+def test_one_request_at_a_time_even_when_nobody_waits_for_the_first(
+    deepaas: Any, client: DeepaasClient, posted: list[str], waits: bool
+) -> None:
+    one, stop, stopped = predictor(client), threading.Event(), threading.Event()
+    stopped.set()
+    with deepaas.holding() as begun:
+        first = Call(lambda: one.labels(tile(), stop))
+        begun()
+        if not waits:
+            stop.set()
+            with pytest.raises(StoppedError, match="Stopped"):
+                first.result()
+        # The next one waits in the lane, and can be stopped there.
         with pytest.raises(StoppedError):
-            predictor(client).labels(tile(), stop)
-        assert time.monotonic() - began < 2.1
-        first.join()
+            one.labels(tile(), stopped)
+        assert len(posted) == 1
+    np.testing.assert_array_equal(one.labels(tile()), truth())
+    assert len(posted) == 2
+    if waits:
+        np.testing.assert_array_equal(first.result(), truth())
 
 
 def test_tiles_as_work_keep_nothing_after_a_stop(deepaas: Any) -> None:
@@ -221,12 +228,12 @@ def test_tiles_as_work_keep_nothing_after_a_stop(deepaas: Any) -> None:
         assert {step.total for step in done} == {3}
         np.testing.assert_array_equal(kept[tiles[1]], truth())
         kept.clear()
-        work = predictor(client, values={"delay": 1.0}).work(
-            tiles, lambda _: tile(), kept.__setitem__
-        )
-        next(work)
-        next(work)
-        work.close()
+        with deepaas.holding() as begun:
+            work = predictor(client).work(tiles, lambda _: tile(), kept.__setitem__)
+            next(work)
+            next(work)
+            begun()
+            work.close()
         predictor(client).labels(tile())
         assert not kept
 

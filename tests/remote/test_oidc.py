@@ -402,7 +402,7 @@ def test_many_programs_renew_one_after_the_other(
     places = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "servers")}
     running = [subprocess.Popen(line, stderr=subprocess.PIPE, env=places) for _ in range(3)]
     for one in running:
-        assert one.communicate(timeout=120)[1] == b""
+        assert one.communicate(timeout=300)[1] == b""
         assert one.returncode == 0
     assert sum(one.get("grant_type") == "refresh_token" for one in stand_in.seen) == 9
     assert KeptLogin(known, KeyringSecrets()).token() in stand_in.access

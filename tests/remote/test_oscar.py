@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 import logging
 import threading
@@ -12,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -339,7 +341,9 @@ def test_a_404_says_both_things_that_it_may_mean(cluster: Cluster) -> None:
         assert "Log in" in error.value.hint
 
 
-def test_a_service_that_has_to_wake_up(cluster: Cluster) -> None:
+def test_a_service_that_has_to_wake_up(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    hours = itertools.count(step=10)  # ten seconds pass from one look at the clock to the next
+    clock = SimpleNamespace(monotonic=lambda: next(hours))
     cluster.flow = "run"
     with client(cluster) as found:
         offer = found.offer()
@@ -347,8 +351,9 @@ def test_a_service_that_has_to_wake_up(cluster: Cluster) -> None:
         assert found.predict(offer, UPLOAD).content
         assert len(cluster.asked) == 1
         cluster.answers += [(502, b"cold")] * 100
+        monkeypatch.setattr("napari_phenoai.remote.oscar.time", clock)
         with pytest.raises(NoAnswerError, match="no container yet") as error:
-            found.predict(offer, UPLOAD, seconds=0.3)
+            found.predict(offer, UPLOAD, seconds=60)
         assert error.value.diagnosis == "slow"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -56,6 +55,7 @@ if TYPE_CHECKING:
     from napari_phenoai.remote.spec import Offer
 
 SEED = 3
+WAIT_SECONDS = 240
 GREY = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010800000000"
     "3a7e9b550000000a49444154789c636000000002000148afa4710000000049454e44ae426082"
@@ -212,13 +212,11 @@ def trained(
     client: DeepaasClient,
     offer: Offer,
     values: dict[str, object],
-    meanwhile: Callable[[], object] = lambda: None,
 ) -> Any:
     run = submit(client, offer, values)
-    until = time.monotonic() + 120
+    until = time.monotonic() + WAIT_SECONDS
     while (state := look(client, offer, run.uuid)).state == "running":
         assert time.monotonic() < until
-        meanwhile()
         time.sleep(0.2)
     return state
 
@@ -230,10 +228,8 @@ def test_a_training_gives_the_same_model_as_here(lab: Lab, client: DeepaasClient
     finish(send_bundle(lab.project, snapshot, storage.inside("sets/one")))
     job = new_id()
     values = {"bundle": "sets/one", "job": job, "family": "forest", "seed": SEED}
-    seen: list[dict[str, Any]] = []
-    state = trained(client, offer, values, lambda: seen.append(told(client, offer, job=job)))
+    state = trained(client, offer, values)
     assert state.state == "done", state.message
-    assert any(one.get("state") == "running" for one in seen), "progress is readable meanwhile"
     output = state.output
 
     # The metrics, told by the server, are those of the training here.
@@ -276,15 +272,17 @@ def test_a_cancelled_training_leaves_no_process_behind(lab: Lab, client: Deepaas
     offer, job = client.offer(), new_id()
     snapshot = lab.project.snapshots.get(lab.record.snapshot or "")
     finish(send_bundle(lab.project, snapshot, Storage(str(lab.storage)).inside("sets/one")))
-    run = submit(client, offer, {"bundle": "sets/one", "job": job, "family": "forest"})
+    # It does not end by itself, however late this process gets its turn.
+    endless = {"family": "forest", "extra": json.dumps({"trees": 1_000_000})}
+    run = submit(client, offer, {"bundle": "sets/one", "job": job, **endless})
 
     def children() -> list[psutil.Process]:
         found = psutil.process_iter(["cmdline"])
         return [one for one in found if job in " ".join(one.info["cmdline"] or [])]
 
-    until = time.monotonic() + 60
-    while not children():
-        assert time.monotonic() < until
+    until = time.monotonic() + WAIT_SECONDS
+    while not (children() and told(client, offer, job=job).get("state") == "running"):
+        assert time.monotonic() < until, "its progress is readable meanwhile"
         time.sleep(0.05)
     cancel(client, offer, run.uuid)
     while children():
@@ -299,11 +297,9 @@ def test_a_cancelled_training_leaves_no_process_behind(lab: Lab, client: Deepaas
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as on Linux and macOS")
 def test_one_command_starts_a_server_and_ends_it_whole(
-    lab: Lab, tmp_path: Path, ours_named: Path
+    lab: Lab, tmp_path: Path, ours_named: Path, unused_port: Callable[[], int]
 ) -> None:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
+    port = unused_port()
     line = [sys.executable, "-m", "napari_phenoai.cli", "serve", str(lab.project.path)]
     line += ["--port", str(port), "--home", str(tmp_path / "home"), "--workers", "1"]
     variables = {"PYTHONPATH": str(ours_named), "XDG_CACHE_HOME": str(tmp_path)}
@@ -311,7 +307,7 @@ def test_one_command_starts_a_server_and_ends_it_whole(
         process = subprocess.Popen(line, env={**os.environ, **variables}, stdout=log, stderr=log)
     try:
         with DeepaasClient(Endpoint(name="lab", url=f"http://127.0.0.1:{port}")) as client:
-            until = time.monotonic() + 90
+            until = time.monotonic() + WAIT_SECONDS
             offer = None
             while offer is None:
                 assert time.monotonic() < until, (tmp_path / "log").read_text()
@@ -326,8 +322,8 @@ def test_one_command_starts_a_server_and_ends_it_whole(
         assert len(below) >= 2
     finally:
         process.terminate()
-        assert process.wait(20) == 0
-    _, alive = psutil.wait_procs(below, timeout=10)
+        assert process.wait(WAIT_SECONDS) == 0
+    _, alive = psutil.wait_procs(below, timeout=WAIT_SECONDS)
     assert not alive
 
 
@@ -415,7 +411,7 @@ def test_a_foreign_model_needs_to_be_told_once_what_its_values_mean(lab: Lab, de
 
 def test_a_prediction_on_a_server_is_stopped_and_goes_on(lab: Lab, deepaas: Any) -> None:
     meaning = mapping_of("0=soil, *=Plant", lab.project.scheme)
-    values = {"shape": "index", "delay": 2.0}
+    values = {"shape": "index"}
     with DeepaasClient(deepaas.endpoint()) as client:
         predictor = remote_predictor(
             lab.project, client, offer="good", values=values, meaning=meaning
@@ -424,9 +420,10 @@ def test_a_prediction_on_a_server_is_stopped_and_goes_on(lab: Lab, deepaas: Any)
         work = predict_remote(lab.project, predictor, images)
         while next(work).message != f"{predictor.device} predicts tile 2":
             pass
-        began = time.monotonic()
-        work.close()
-        assert time.monotonic() - began < 1.5, "nobody waits for the server"
+        with deepaas.holding() as begun:
+            next(work)
+            begun()
+            work.close()  # returns while the server is at work: nobody waits for it
         assert predicted(lab, predictor.card.id, 2)[:, :512].all()
         assert not predicted(lab, predictor.card.id, 2)[:, 512:].any()
         assert finish(predict_remote(lab.project, predictor, images)) == 1

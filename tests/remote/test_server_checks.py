@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from napari_phenoai.core.endpoints import Credential, Endpoint, EndpointList
 from napari_phenoai.io.endpoints import EndpointBook
 from napari_phenoai.loop.server_checks import ServerCheck, check_servers
 from napari_phenoai.remote.credentials import MemorySecrets
+from napari_phenoai.remote.transport import Limits
 
 TOKEN = "-".join(("t0ken", "of", "ann", "123456"))
 
@@ -23,6 +23,9 @@ TOKEN = "-".join(("t0ken", "of", "ann", "123456"))
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EndpointBook:
     file = tmp_path / "config" / "endpoints.json"
     monkeypatch.setattr("napari_phenoai.io.endpoints.endpoints_file", lambda: file)
+    # How quick an answer has to be is the matter of one test; elsewhere there is time.
+    monkeypatch.setattr("napari_phenoai.loop.server_checks._QUICK", Limits(60, 60, 120))
+    monkeypatch.setattr(check_servers, "__kwdefaults__", {"seconds": 120})
     return EndpointBook(file)
 
 
@@ -134,13 +137,7 @@ def test_a_login_that_the_server_refuses(book: EndpointBook, raw: Any) -> None:
 
 
 def test_who_does_not_answer_holds_nobody_up(book: EndpointBook, raw: Any) -> None:
-    ending = threading.Event()
-
-    def silent(connection: Any, _: Any) -> None:
-        ending.wait(30)
-
-    found = checked(book, url=raw(silent).url, seconds=0.5)
-    ending.set()
+    found = checked(book, url=raw(raw.silence).url, seconds=0.5)
     assert found.fact == "not checked"
     assert "in time" in found.problems[0][0]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -81,7 +80,7 @@ def webdav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[Served]:
+def s3(unused_port: Callable[[], int]) -> Iterator[Served]:
     moto = pytest.importorskip("moto.server", reason="moto is not installed")
     boto3 = pytest.importorskip("boto3", reason="boto3 is not installed")
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -102,17 +101,10 @@ def s3() -> Iterator[Served]:
         return {one["Key"].removeprefix("data/"): one["Size"] for one in found}
 
     login: dict[str, object] = {"key": "ann", "secret": SECRET, "endpoint_url": endpoint}
-    closed = {**login, "endpoint_url": f"http://127.0.0.1:{_free_port()}"}
+    closed = {**login, "endpoint_url": f"http://127.0.0.1:{unused_port()}"}
     yield Served("s3://lab/data", login, closed, files)
     client.close()
     server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-    return port
 
 
 @pytest.fixture

@@ -15,11 +15,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote
 from urllib.request import Request, urlopen
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.servers.free_ports import free_port
+else:
+    from free_ports import free_port
 
 CLIENT = "phenoai-test"
 REALM = "/auth/realms/lab"
@@ -169,7 +174,7 @@ class Real:
 
     def say(self, user_code: str, answer: str = "yes") -> None:
         address = f"{self.url}/test/say?user_code={quote(user_code)}&answer={answer}"
-        urlopen(Request(address, method="POST"), timeout=10).close()  # noqa: S310
+        urlopen(Request(address, method="POST"), timeout=60).close()  # noqa: S310
 
 
 @pytest.fixture(scope="session")
@@ -186,7 +191,7 @@ def node_folder() -> Path:
         line = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]
         line += [str(folder), f"oidc-provider@{NODE_VERSION}"]
         with suppress(subprocess.TimeoutExpired):
-            subprocess.run(line, capture_output=True, check=False, timeout=180)
+            subprocess.run(line, capture_output=True, check=False, timeout=300)
         if not (folder / "node_modules" / "oidc-provider").is_dir():
             pytest.skip("oidc-provider cannot be installed without a network")
     return folder
@@ -194,11 +199,7 @@ def node_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def real(node_folder: Path) -> Iterator[Real]:
-    import socket
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
+    port = free_port()
     line = ["node", str(NODE_FILES / "provider.mjs"), str(port), str(node_folder)]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None

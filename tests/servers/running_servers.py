@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -26,15 +26,17 @@ import pytest
 from napari_phenoai.core.endpoints import Endpoint
 
 if TYPE_CHECKING:
+    from tests.servers.free_ports import free_port
     from tests.servers.oidc_providers import node_folder, provider, real, stand_in
 else:
+    from free_ports import free_port
     from oidc_providers import node_folder, provider, real, stand_in
 
 __all__ = ["node_folder", "provider", "real", "stand_in"]
 
 MODULES = Path(__file__).resolve().parent
 MODELS = ("good", "bad")
-START_SECONDS = 90
+START_SECONDS = 180
 
 
 @dataclass
@@ -54,12 +56,25 @@ class Running:
     def endpoint(self, **changes: Any) -> Endpoint:
         return Endpoint(name="lab", url=self.url, **changes)
 
+    @contextmanager
+    def holding(self) -> Iterator[Callable[[], None]]:
+        """Hold up whatever the module ``good`` begins until the block ends.
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-    return port
+        The function that it gives waits until the module has begun something.
+        """
+        gate = self.log.parent / "hold"
+        gate.mkdir()
+
+        def begun() -> None:
+            until = time.monotonic() + START_SECONDS
+            while not any(gate.iterdir()):
+                assert time.monotonic() < until, self.log.read_text(errors="replace")[-2000:]
+                time.sleep(0.02)
+
+        try:
+            yield begun
+        finally:
+            gate.rename(gate.with_name(f"held-{time.time_ns()}"))
 
 
 def named(folder: Path, modules: Mapping[str, str]) -> Path:
@@ -85,7 +100,6 @@ def start_deepaas(
     if find_spec("deepaas") is None or not (program.exists() or shutil.which("deepaas-run")):
         pytest.skip('no deepaas-run here: pip install "deepaas>=2.6"')
     names = named(folder, models or {name: f"phenoai_test_{name}" for name in MODELS})
-    port = free_port()
     environment = {
         **os.environ,
         "PYTHONPATH": f"{MODULES}{os.pathsep}{names}",
@@ -96,22 +110,46 @@ def start_deepaas(
         "PHENOAI_HOME": str(folder / "home"),
         **(variables or {}),
     }
-    log = folder / "server.log"
+    said = ""
+    for _ in range(3):  # a port that is free now may be taken before the server takes it
+        server = _launched(program, folder, options, environment)
+        if _answers(server):
+            return server
+        server.end()
+        said = server.log.read_text(errors="replace")[-2000:]
+        if "in use" not in said:
+            break
+    raise RuntimeError(f"deepaas-run did not start: {said}")
+
+
+def _launched(
+    program: Path, folder: Path, options: Sequence[str], environment: Mapping[str, str]
+) -> Running:
+    port, log = free_port(), folder / "server.log"
     line = [str(program), "--listen-ip", "127.0.0.1", "--listen-port", str(port), *options]
     with log.open("wb") as out:
         process = subprocess.Popen(
             line, stdout=out, stderr=out, env=environment, cwd=folder, start_new_session=True
         )
     base = next((options[i + 1] for i, name in enumerate(options) if name == "--base-path"), "")
-    server = Running(f"http://127.0.0.1:{port}{base}", process, log)
+    return Running(f"http://127.0.0.1:{port}{base}", process, log)
+
+
+def _answers(server: Running) -> bool:
+    """Wait until a server that was started answers; False if it does not."""
     until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until and process.poll() is None:
-        with suppress(OSError), urlopen(f"{server.url}/v2/models/", timeout=5) as answer:  # noqa: S310
+    while time.monotonic() < until and server.process.poll() is None:
+        with suppress(OSError), urlopen(f"{server.url}/v2/models/", timeout=30) as answer:  # noqa: S310
             answer.read()
-            return server
+            return True
         time.sleep(0.1)
-    server.end()
-    raise RuntimeError(f"deepaas-run did not start: {log.read_text(errors='replace')[-2000:]}")
+    return False
+
+
+@pytest.fixture(scope="session")
+def unused_port() -> Callable[[], int]:
+    """Return what finds a port where nothing listens."""
+    return free_port
 
 
 @pytest.fixture
@@ -201,6 +239,12 @@ def reply(
     return f"{head}Connection: close\r\n\r\n".encode() + body
 
 
+def silence(connection: socket.socket, raw: Raw) -> None:
+    """Listen until the other side goes away, and never answer."""
+    while connection.recv(1 << 16):
+        pass
+
+
 @contextmanager
 def raw_server(answer: Callable[[socket.socket, Raw], object]) -> Iterator[Raw]:
     """Serve connections with `answer`, which is given each one and the server."""
@@ -220,7 +264,7 @@ def raw_server(answer: Callable[[socket.socket, Raw], object]) -> Iterator[Raw]:
         while not ending.is_set():
             with suppress(TimeoutError):
                 connection, _ = listener.accept()
-                connection.settimeout(30)
+                connection.settimeout(300)
                 open_ones.append(connection)
                 workers.append(threading.Thread(target=one, args=(connection,), daemon=True))
                 workers[-1].start()
@@ -237,7 +281,7 @@ def raw_server(answer: Callable[[socket.socket, Raw], object]) -> Iterator[Raw]:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         for worker in workers:
-            worker.join(5)
+            worker.join(30)
         for connection in open_ones:
             connection.close()
         listener.close()
@@ -262,6 +306,7 @@ def raw() -> Iterator[Callable[[Callable[[socket.socket, Raw], object]], Raw]]:
 
         start.reply = reply  # type: ignore[attr-defined]
         start.read = read_request  # type: ignore[attr-defined]
+        start.silence = silence  # type: ignore[attr-defined]
         yield start
 
 

@@ -93,7 +93,7 @@ def session(
     found = session_of(viewer)
     yield viewer, found
     found.close_project()
-    qtbot.waitUntil(lambda: not found.jobs and not found.background.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not found.jobs and not found.background.busy, timeout=60_000)
     found.close()
 
 
@@ -197,7 +197,10 @@ class Hands:
         self.viewer.scene.camera.center = (0, y, x)
         self.viewer.scene.camera.zoom = zoom
         self.qtbot.wait(80)
-        self.wait(lambda: self.dock.bench.layers.window.shown and not self.painting.reading)
+        window = self.dock.bench.layers.window
+        self.wait(
+            lambda: window.shown and not window._soon.isActive() and not self.painting.reading
+        )
 
     def paint_anywhere(self) -> None:
         """Press Q, and wait until the window is there."""
@@ -257,7 +260,7 @@ def open_workbench(
     def rest() -> bool:
         return not any(dock.session.jobs or dock.session.background.busy for dock in docks)
 
-    qtbot.waitUntil(rest, timeout=20_000)
+    qtbot.waitUntil(rest, timeout=60_000)
     for dock in docks:
         dock.session.close()
 

@@ -153,7 +153,7 @@ def test_the_first_steps_leave_time_for_drawing(qtbot: Any) -> None:
 
     turns = Turns(step, parent)
     turns.begin(drawing=True)
-    qtbot.waitUntil(lambda: len(taken) == 3, timeout=20_000)
+    qtbot.waitUntil(lambda: len(taken) == 3, timeout=60_000)
     assert min(np.diff(taken)) >= 0.01
 
 
@@ -184,6 +184,6 @@ background.shutdown()
 def test_units_are_ready_before_the_first_layer(used: bool) -> None:
     code = _UNITS.format(used=used)
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stderr

@@ -52,7 +52,7 @@ def test_full_collections_come_at_calm_moments(qtbot: QtBot) -> None:
     assert garbage() is not None
     calm[0] = True
     keeping.begin()
-    qtbot.waitUntil(lambda: garbage() is None)
+    qtbot.waitUntil(lambda: garbage() is None, timeout=60_000)
     keeping.end()
     assert not keeping.tidy(), "nothing new"
 

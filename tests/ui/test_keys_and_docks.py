@@ -220,7 +220,7 @@ def test_an_empty_workbench_says_how_to_begin(
     ]
     mouse: Any = qtbot
     mouse.mouseClick(dock.welcome.sample, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: dock.session.desk is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: dock.session.desk is not None, timeout=60_000)
     assert (tmp_path / "sample field.phenoai" / "project.json").exists()
     assert dock.page.isVisible()
     assert "paint some soil and some plant" in dock.page.status.next_step.text()

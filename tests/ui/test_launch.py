@@ -49,7 +49,7 @@ def test_a_picture_of_the_window_is_saved_and_the_window_closed(
         project.ledger.set_setting("auto-train", "off")
     target = tmp_path / "shots" / "window.png"
     run = [sys.executable, "-c", _CODE, str(worked_project), str(target)]
-    result = subprocess.run(run, check=False, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(run, check=False, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr[-2000:]
     with Image.open(target) as picture:
         assert picture.width >= 1300

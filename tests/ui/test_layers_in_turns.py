@@ -92,8 +92,8 @@ def test_a_coarsest_level_that_comes_after_its_layer_is_drawn(
     assert not _drawn(layer).any()
 
     late.gate.set()
-    qtbot.waitUntil(lambda: not np.array_equal(layer.thumbnail, thumbnail), timeout=10_000)
-    qtbot.waitUntil(lambda: np.array_equal(_drawn(layer), wanted), timeout=10_000)
+    qtbot.waitUntil(lambda: not np.array_equal(layer.thumbnail, thumbnail), timeout=60_000)
+    qtbot.waitUntil(lambda: np.array_equal(_drawn(layer), wanted), timeout=60_000)
 
     pyramid.inlay = (Tile("im", 0, 0, 80, 80), 7)
     layer.refresh()
@@ -119,7 +119,7 @@ def test_layers_are_drawn_anew_one_by_one(
     drawn.clear()
     refresher._refresh()
     assert len(drawn) == 1
-    qtbot.waitUntil(lambda: sorted(drawn) == [0, 1, 2])
+    qtbot.waitUntil(lambda: sorted(drawn) == [0, 1, 2], timeout=60_000)
     refresher.stop()
 
 
@@ -127,7 +127,7 @@ def test_the_coarsest_level_follows_what_is_painted_and_read_anew(qtbot: QtBot, 
     late.gate.set()
     pyramid = late.pyramid(1)
     whole = np.asarray(pyramid.levels[0])
-    qtbot.waitUntil(lambda: np.array_equal(whole, PIXELS), timeout=10_000)
+    qtbot.waitUntil(lambda: np.array_equal(whole, PIXELS), timeout=60_000)
     assert np.asarray(pyramid.levels[0]) is whole
 
     tile = Tile("im", 10, 20, 30, 40)
@@ -136,7 +136,7 @@ def test_the_coarsest_level_follows_what_is_painted_and_read_anew(qtbot: QtBot, 
     assert (whole[tile.slices] == 9).all()
 
     pyramid.forget(tile)
-    qtbot.waitUntil(lambda: np.array_equal(whole, PIXELS), timeout=10_000)
+    qtbot.waitUntil(lambda: np.array_equal(whole, PIXELS), timeout=60_000)
 
 
 @pytest.mark.parametrize("kind", [Image, Labels])
@@ -169,7 +169,7 @@ def test_a_step_is_taken_in_each_turn_until_none_is_left(qtbot: QtBot) -> None:
     turns.begin()
     turns.begin()
     assert len(steps) == 3
-    qtbot.waitUntil(lambda: not steps)
+    qtbot.waitUntil(lambda: not steps, timeout=60_000)
     qtbot.wait(20)
 
 
@@ -191,7 +191,7 @@ def test_the_canvas_keeps_its_picture_until_the_last_step(qtbot: QtBot, ending: 
     if ending == "stop":
         turns.stop()
     with qtbot.captureExceptions() as raised:
-        qtbot.waitUntil(canvas.updatesEnabled)
+        qtbot.waitUntil(canvas.updatesEnabled, timeout=60_000)
     assert len(steps) == {"last step": 0, "error": 1, "stop": 3}[ending]
     assert len(raised) == (ending == "error")
 
@@ -201,7 +201,7 @@ def test_turns_outlive_their_canvas(qtbot: QtBot) -> None:
     turns = Turns(lambda: bool(steps.pop()), parent, canvas)
     turns.begin()
     canvas.deleteLater()
-    qtbot.waitUntil(lambda: not steps)
+    qtbot.waitUntil(lambda: not steps, timeout=60_000)
     turns.begin()
     turns.stop()
 
@@ -382,5 +382,5 @@ def test_the_counts_wait_for_the_window_to_be_drawn(qtbot: QtBot) -> None:
     lines.progress.installEventFilter(spy)
     lines.show_counts(5, 5, "5 done")
     assert spy.drawn == 0
-    qtbot.waitUntil(lambda: spy.drawn > 0, timeout=20_000)
+    qtbot.waitUntil(lambda: spy.drawn > 0, timeout=60_000)
     assert lines.progress.value() == 5

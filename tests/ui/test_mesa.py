@@ -27,6 +27,6 @@ viewer.close()
 @pytest.mark.skipif(find_spec("torch") is None, reason="needs the extra torch")
 def test_a_network_and_a_software_window_live_in_one_process() -> None:
     run = [sys.executable, "-c", _CODE]
-    result = subprocess.run(run, check=False, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(run, check=False, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr[-2000:]
     assert "alive" in result.stdout

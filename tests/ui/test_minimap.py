@@ -53,6 +53,13 @@ def _click(qtbot: QtBot, map_: MiniMap, down: float, across: float) -> None:
     mouse.mouseClick(map_, Qt.MouseButton.LeftButton, pos=place)
 
 
+def _sorted(hands: Hands, dock: QueueDock) -> None:
+    """Wait until it is known what every tile holds, and the strip shows it."""
+    hands.wait(
+        lambda: not (dock.contents.busy or hands.session.background.busy or dock._sort.isActive())
+    )
+
+
 def _colours(map_: MiniMap) -> set[str]:
     image = map_.grab().toImage()
     points = [(x, y) for x in range(image.width()) for y in range(image.height())]
@@ -76,7 +83,7 @@ def test_it_shows_the_image_its_tiles_the_current_one_and_the_view(
     hands.wait(lambda: map_.items[0].state == "flagged")
     hands.viewer.scene.camera.center = (0, 10_000, 10_000)
     hands.qtbot.wait(120)
-    assert len(_colours(map_)) > 50, "the picture itself"
+    hands.wait(lambda: len(_colours(map_)) > 50)  # the picture itself
 
 
 def test_a_click_on_a_tile_goes_to_it(hands: Hands, dock: QueueDock, qtbot: QtBot) -> None:
@@ -126,15 +133,13 @@ def test_the_class_filter_finds_what_people_painted_or_a_reason_names(
     assert classes_of(project, Tile(image.id, 90, 90, 64, 64), "no such model") == frozenset()
     total = dock.filter.rowCount()
     dock.class_box.setCurrentIndex(dock.class_box.findData(2))
-    hands.wait(lambda: not dock.contents.busy)
-    hands.qtbot.wait(250)
+    _sorted(hands, dock)
     corner = [item.tile for item in hands.session.queue if (item.where.y, item.where.x) == (0, 0)]
     shown = [dock.filter.index(row, 0).data(ITEM_ROLE) for row in range(dock.filter.rowCount())]
     named = [item.tile for item in hands.session.queue if mentions(item.reason, "plant")]
     assert {item.tile for item in shown} == {*corner, *named}
     dock.class_box.setCurrentIndex(dock.class_box.findData(1))
-    hands.wait(lambda: not dock.contents.busy)
-    hands.qtbot.wait(250)
+    _sorted(hands, dock)
     if not dock.filter.rowCount():
         assert dock.empty.isVisible()
         assert "like that" in dock.empty.text()
@@ -147,8 +152,7 @@ def test_the_class_filter_hears_of_decisions(hands: Hands, dock: QueueDock) -> N
     current = hands.session.current
     assert current is not None
     dock.class_box.setCurrentIndex(dock.class_box.findData(1))
-    hands.wait(lambda: not dock.contents.busy)
-    hands.qtbot.wait(250)
+    _sorted(hands, dock)
     hands.ready()
     before = dock.filter.rowCount()
     hands.key("1")

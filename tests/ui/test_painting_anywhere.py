@@ -130,11 +130,11 @@ def test_around_the_window_nothing_old_is_shown(hands: Hands) -> None:
     level = overlay.data[0]
     assert not np.asarray(level[1195:1205, 1200:1260]).any(), "drawn twice"
     hands.look(4300, 4800)
-    assert (np.asarray(level[1200:1201, 1205:1255]) == 2).all()
+    hands.wait(lambda: np.all(np.asarray(level[1200:1201, 1205:1255]) == 2))
     hands.key("Z", control=True)
     hands.settle()
     hands.look(4300, 4800)
-    assert not np.asarray(level[1195:1205, 1200:1260]).any()
+    hands.wait(lambda: not np.asarray(level[1195:1205, 1200:1260]).any())
 
 
 def test_undo_goes_on_elsewhere_and_after_a_restart(hands: Hands) -> None:
@@ -213,6 +213,14 @@ def test_zoomed_out_the_frame_is_told_of(hands: Hands) -> None:
     hands.stroke((100, 1900), (100, 2300))
     hands.settle()
     hands.wait(lambda: "reached the frame" in step.text())
+
+
+def test_the_page_says_so_once_one_can_paint(hands: Hands) -> None:
+    step = hands.dock.page.status.next_step
+    hands.viewer.scene.camera.zoom = 4
+    hands.key("Q")
+    hands.wait(lambda: step.text() == "Paint what is wrong; every stroke is saved at once.")
+    assert hands.painting.window is not None
 
 
 def test_the_queue_waits_and_gets_what_was_painted(hands: Hands) -> None:

@@ -124,5 +124,5 @@ def test_a_stopped_training_is_over_at_once(
     served = hands.session.standing.served
     hands.key("T")
     hands.session.cancel_training()
-    hands.wait(lambda: hands.session.training is None, 3)
+    hands.wait(lambda: hands.session.training is None)
     assert hands.session.standing.served == served

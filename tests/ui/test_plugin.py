@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +36,7 @@ def manifest() -> PluginManifest:
 def test_the_manifest_is_valid_and_all_it_names_is_there(manifest: PluginManifest) -> None:
     path = Path(__file__).parents[2] / "src" / "napari_phenoai" / "napari.yaml"
     run = [sys.executable, "-m", "npe2", "validate", str(path)]
-    subprocess.run(run, check=True, capture_output=True, timeout=60)
+    subprocess.run(run, check=True, capture_output=True, timeout=300)
     manifest.validate_imports()
     for command in manifest.contributions.commands or ():
         module, _, name = str(command.python_name).partition(":")
@@ -54,9 +53,11 @@ def test_no_reader_claims_zarr_or_what_napari_reads_well(manifest: PluginManifes
 
 
 def test_every_setting_has_a_title_and_none_is_a_secret(manifest: PluginManifest) -> None:
-    (page,) = manifest.contributions.configurations.values()
-    assert all(item.title for item in page.properties.values())
-    assert not [name for name in page.properties if "token" in name or "password" in name]
+    pages = manifest.contributions.configurations
+    assert list(pages) == ["work", "keyboard"]
+    for page in pages.values():
+        assert all(item.title for item in page.properties.values())
+        assert not [name for name in page.properties if "token" in name or "password" in name]
 
 
 def test_settings_are_read_where_napari_keeps_them(session: Opened) -> None:
@@ -75,13 +76,14 @@ def test_settings_are_read_where_napari_keeps_them(session: Opened) -> None:
 
 
 @pytest.mark.parametrize("name", DOCKS)
-def test_every_dock_opens_in_half_a_second(session: Opened, qtbot: QtBot, name: str) -> None:
+def test_every_dock_opens(session: Opened, qtbot: QtBot, name: str) -> None:
     viewer, _ = session
     viewer.window._qt_window.show()
     qtbot.wait(100)
-    began = time.thread_time()
+    before = set(sys.modules)
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name)
-    assert time.thread_time() - began < 0.5
+    slow = {"torch", "sklearn", "segment_anything", "requests", "keyring", "matplotlib.pyplot"}
+    assert not slow & (set(sys.modules) - before), "nobody waits for these"
     assert find_dock(viewer, name) is widget
     assert widget is not None
     qtbot.wait(300)
@@ -282,7 +284,7 @@ def test_the_sample_field_opens_as_a_project(
     viewer, found = session
     (layer,) = viewer.open_sample(PLUGIN, "sample_field")
     assert not layer.visible
-    qtbot.waitUntil(lambda: found.project is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: found.project is not None, timeout=60_000)
     assert found.project is not None
     assert len(found.project.images()) >= 4
 
@@ -295,7 +297,7 @@ def test_areas_of_a_layer_become_its_features(session: Opened, qtbot: QtBot) -> 
     labels[:5, :4], labels[10:, :] = 7, 9
     layer = viewer.add_labels(labels, scale=(2, 2))
     measure_layer(viewer)
-    qtbot.waitUntil(lambda: len(layer.features) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(layer.features) == 2, timeout=60_000)
     table = layer.features
     assert table["index"].tolist() == [7, 9]
     assert table["area_px"].tolist() == [20, 300]

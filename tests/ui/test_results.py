@@ -34,7 +34,7 @@ def _dock(opened: Opened, qtbot: QtBot, path: Path) -> tuple[ResultsDock, Projec
     assert session.project is not None
     assert session.learner is not None
     session.learner.set_auto(auto=False)
-    qtbot.waitUntil(dock.predict_button.isEnabled, timeout=20_000)
+    qtbot.waitUntil(dock.predict_button.isEnabled, timeout=60_000)
     return dock, session.project
 
 
@@ -47,9 +47,9 @@ def test_all_images_are_predicted_and_the_numbers_are_right(
     dock.predict_all()
     assert not dock.predict_button.isEnabled()
     qtbot.waitUntil(dock.predict_button.isEnabled, timeout=60_000)
-    qtbot.waitUntil(lambda: not session[1].jobs, timeout=20_000)
+    qtbot.waitUntil(lambda: not session[1].jobs, timeout=60_000)
     qtbot.waitUntil(
-        lambda: bool(dock.tree.lines()) and "*" not in dock.tree.lines()[0][0], timeout=20_000
+        lambda: bool(dock.tree.lines()) and "*" not in dock.tree.lines()[0][0], timeout=60_000
     )
     served = project.rounds.served()
     assert served is not None
@@ -69,7 +69,7 @@ def test_all_images_are_predicted_and_the_numbers_are_right(
 
 def test_unknown_is_shown_as_unknown(session: Opened, qtbot: QtBot, worked_project: Path) -> None:
     dock, _ = _dock(session, qtbot, worked_project)
-    qtbot.waitUntil(lambda: bool(dock.tree.lines()), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(dock.tree.lines()), timeout=60_000)
     assert all(line[0].endswith(" *") for line in dock.tree.lines())
     assert all(line[3].endswith(" px") for line in dock.tree.lines())
     assert dock.note.isVisibleTo(dock)
@@ -79,17 +79,18 @@ def test_masks_and_table_are_taken_out(
     session: Opened, qtbot: QtBot, worked_project: Path, tmp_path: Path
 ) -> None:
     dock, project = _dock(session, qtbot, worked_project)
-    qtbot.waitUntil(lambda: not session[1].jobs, timeout=20_000)
+    qtbot.waitUntil(lambda: not session[1].jobs, timeout=60_000)
     dock.source_box.setCurrentIndex(dock.source_box.findData("labels"))
     dock.save_masks(tmp_path / "masks")
-    dock.save_table(tmp_path / "traits.csv")
-    qtbot.waitUntil(lambda: not session[1].jobs, timeout=20_000)
+    table = tmp_path / "traits.csv"
+    dock.save_table(table)
+    qtbot.waitUntil(lambda: table.exists() and not session[1].jobs, timeout=60_000)
     image = project.images()[0]
     mask = tifffile.imread(tmp_path / "masks" / f"{image.id}.tif")
     people = project.labels(image.id).levels[0][...].reshape(image.plane)
     np.testing.assert_array_equal(mask == 1, people == 2)
     np.testing.assert_array_equal(mask == 255, people == 0)
-    rows = list(csv.DictReader(io.StringIO((tmp_path / "traits.csv").read_text())))
+    rows = list(csv.DictReader(io.StringIO(table.read_text())))
     assert len(rows) == 4
     assert int(rows[1]["area_px"]) == int((people == 2).sum())
 

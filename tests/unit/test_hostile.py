@@ -76,7 +76,7 @@ def trap_maker() -> Iterator[Callable[[], Trap]]:
         trap = Trap(f"http://127.0.0.1:{listener.getsockname()[1]}")
 
         def answer(connection: socket.socket) -> None:
-            connection.settimeout(5)
+            connection.settimeout(30)
             data = b""
             while b"\r\n\r\n" not in data and (piece := connection.recv(65536)):
                 data += piece
@@ -107,7 +107,7 @@ def trap_maker() -> Iterator[Callable[[], Trap]]:
     yield make
     ending.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
 
 
 class Ring(keyring.backend.KeyringBackend):

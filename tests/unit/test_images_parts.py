@@ -157,7 +157,7 @@ def test_the_cache_makes_an_array_once_for_many_threads() -> None:
 
     def make() -> Any:
         made.append(1)
-        gate.wait(5)
+        assert gate.wait(60)
         return np.zeros(10, np.uint8)
 
     threads = [threading.Thread(target=cache.get, args=("key", make)) for _ in range(8)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -23,14 +23,19 @@ def test_results_come_in_order() -> None:
 
 
 def test_three_things_go_on_at_a_time() -> None:
-    def slow(value: int) -> int:
-        time.sleep(0.1)
-        return value
+    meeting = threading.Barrier(3, timeout=60)
 
-    start = time.perf_counter()
-    for _ in staged(range(10), slow, slow):
-        time.sleep(0.1)
-    assert time.perf_counter() - start < 2.4, "one after the other it takes 3 s"
+    def meets(number: int) -> Callable[[int], int]:
+        def step(value: int) -> int:
+            if value == number:
+                meeting.wait()
+            return value
+
+        return step
+
+    # While the first is used, the second is in the later step and the third in the first one.
+    used = [meets(0)(value) for value in staged(range(5), meets(2), meets(1))]
+    assert used == [0, 1, 2, 3, 4]
 
 
 def test_no_more_than_a_few_items_are_held() -> None:

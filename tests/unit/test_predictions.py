@@ -133,7 +133,7 @@ def test_reading_while_writing_sees_whole_chunks(tmp_path: Path) -> None:
         for number in range(30):
             store.write(tile, np.full(tile.shape, 1 + number % 2, np.uint8))
         stop.set()
-        reading.result(10)
+        reading.result(60)
     assert seen <= {0, 1, 2}
 
 

@@ -226,7 +226,7 @@ def test_a_kill_in_the_middle_leaves_whole_entries(page: Page, call: int) -> Non
         page.act("redo")
     page.database.close()
     command = [sys.executable, "-c", _DIES, str(page.database.path), str(call)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == -signal.SIGKILL, done.stderr
     left = page.journal.count()
     assert left == (30 if call == 1 else 10), "the batch that was cut off was half done"

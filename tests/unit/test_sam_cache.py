@@ -217,7 +217,10 @@ def test_processes_that_are_killed_leave_whole_entries(tmp_path: Path) -> None:
         for writer in writers:
             assert writer.stdout is not None
             assert writer.stdout.readline() == b"ready\n"
-        time.sleep(0.4)
+        until = time.monotonic() + 120
+        while len(list(tmp_path.glob("*.safetensors"))) < 7:
+            assert time.monotonic() < until
+            time.sleep(0.05)
         assert all(writer.poll() is None for writer in writers)
     finally:
         for writer in writers:

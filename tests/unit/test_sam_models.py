@@ -399,4 +399,4 @@ except MissingExtraError as error:
 else:
     raise AssertionError("outlines without torch")
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=tmp_path)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300, cwd=tmp_path)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar, QWidget
 
-from napari_phenoai.ui.listening import while_alive
 from napari_phenoai.ui.preferences import PLUGIN
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def settle(viewer: napari.viewer.Viewer, name: str) -> None:
     elif neighbour is not None:
         window.tabifyDockWidget(neighbour, dock)
         dock.raise_()
-    QTimer.singleShot(0, partial(while_alive(window, write_out_tabs), window))
+    _write_out_soon(window)
 
 
 def write_out_tabs(window: QMainWindow) -> None:
@@ -86,6 +85,21 @@ def write_out_tabs(window: QMainWindow) -> None:
             bar.setElideMode(Qt.TextElideMode.ElideNone)
             bar.setUsesScrollButtons(True)
             bar.setStyleSheet(_TABS)
+
+
+def _write_out_soon(window: QMainWindow) -> None:
+    """Call `write_out_tabs` when the tabs are there; a window that closes is let go at once."""
+    known, timer = ref(window), QTimer(window)
+    timer.setSingleShot(True)
+
+    def write() -> None:
+        there = known()
+        if there is not None:
+            write_out_tabs(there)
+
+    timer.timeout.connect(write)
+    timer.timeout.connect(timer.deleteLater)
+    timer.start(0)
 
 
 def settle_soon(viewer: napari.viewer.Viewer, name: str) -> None:
