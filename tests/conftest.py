@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
 
+os.environ.setdefault("PHENOAI_NICE", "0")  # no program of a test waits for those of others
+
 ROOT = Path(__file__).resolve().parents[1]
 
 sys.path.insert(0, str(ROOT / "tests" / "servers"))

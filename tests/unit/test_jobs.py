@@ -227,7 +227,8 @@ def test_a_child_stays_in_the_session_so_that_its_niceness_counts_beside_the_win
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no niceness of their own")
-def test_the_thread_of_a_job_steps_back_and_nobody_else() -> None:
+def test_the_thread_of_a_job_steps_back_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHENOAI_NICE", "10")
     before = os.getpriority(os.PRIO_PROCESS, 0)
 
     def work() -> Work[int]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_phenoai.core.niceness import BESIDE_WINDOW
 from napari_phenoai.core.ports import TrainSettings
 from napari_phenoai.core.records import RoundRecord
 from napari_phenoai.errors import JobError
@@ -44,7 +45,8 @@ def training_work(project: Project, settings: TrainSettings, author: str) -> Wor
         The new link of the audit trail.
     """
     argv = command(project.path, settings, author=author)
-    result = yield from process_work(argv, log=project.path / "training.log")
+    log, env = project.path / "training.log", {BESIDE_WINDOW: "1"}
+    result = yield from process_work(argv, env=env, log=log)
     return RoundRecord.model_validate(result)
 
 
