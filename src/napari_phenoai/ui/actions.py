@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_info
 from psygnal import Signal
 
+from napari_phenoai.ui.keys import key_or
 from napari_phenoai.ui.strokes import drop_stroke, polygon_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ __all__ = ["Actions"]
 
 _FIRST = "That is the first tile of the queue."
 _NO_REST = "Paint only is for tiles of the queue: anywhere else, nothing is decided as a whole."
-_NO_TILE = "There is no tile to decide about while you paint anywhere. Q goes back to the queue."
 
 
 class Actions:
@@ -191,7 +191,7 @@ class Actions:
             polygon = self._polygon()
             polygon.points = polygon.points[:-1]
         elif self._session.painting is not None and self._session.paints_anywhere:
-            self._session.painting.tell(_NO_TILE)
+            self._session.painting.tell(_no_tile())
         else:
             self._session.back()
 
@@ -200,7 +200,7 @@ class Actions:
         self._hand.settle()
         session = self._session
         if session.painting is not None and session.paints_anywhere:
-            session.painting.tell(_NO_TILE)
+            session.painting.tell(_no_tile())
             return
         keys = [item.tile for item in session.queue]
         here = session.current.tile if session.current is not None else ""
@@ -214,7 +214,7 @@ class Actions:
         """Decide about the tile and go to the next one."""
         self._hand.settle()
         if self._session.painting is not None and self._session.paints_anywhere:
-            self._session.painting.tell(_NO_TILE)
+            self._session.painting.tell(_no_tile())
         else:
             self._session.decide(verdict, whole=whole)
 
@@ -226,3 +226,10 @@ class Actions:
     def _polygon_points(self) -> list[Any]:
         drawing = self._tools.tool == "polygon" and self._layers.tile is not None
         return list(self._polygon().points) if drawing else []
+
+
+def _no_tile() -> str:
+    back = key_or("paint", "The button Queue")
+    return (
+        f"There is no tile to decide about while you paint anywhere. {back} goes back to the queue."
+    )

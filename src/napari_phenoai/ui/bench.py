@@ -10,7 +10,7 @@ from napari_phenoai.ui.class_marks import ClassMarks
 from napari_phenoai.ui.handtools.hand import Hand
 from napari_phenoai.ui.handtools.preview import PreviewLayer
 from napari_phenoai.ui.handtools.wiring import pixel_modes
-from napari_phenoai.ui.keys import KeyBinder
+from napari_phenoai.ui.key_binder import KeyBinder
 from napari_phenoai.ui.layers import TileLayers
 from napari_phenoai.ui.objects import ObjectHand
 from napari_phenoai.ui.prompting_hand import PromptHand
@@ -77,6 +77,7 @@ class Bench:
         """Listen no more, because the whole window is going; layers are left alone."""
         if self._open:
             self._open = False
+            self._keys.abandon()
             self.session.project_changed.disconnect(self._on_project, missing_ok=True)
             self.prompts.abandon()
             self.hand.abandon()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -25,7 +26,7 @@ from napari_phenoai.ui.controls.tool_words import ToolWords
 from napari_phenoai.ui.controls.view_box import ViewBox
 from napari_phenoai.ui.controls.why_box import WhyBox
 from napari_phenoai.ui.docks import show_dock
-from napari_phenoai.ui.keys import key_of
+from napari_phenoai.ui.keyed import keyed, keyed_tip
 from napari_phenoai.ui.listening import listen
 from napari_phenoai.ui.objects_line import object_line, show_object
 from napari_phenoai.ui.sentences import (
@@ -43,6 +44,11 @@ if TYPE_CHECKING:
     from napari_phenoai.ui.bench import Bench
 
 __all__ = ["BenchPage"]
+
+_PAINT_ONLY = (
+    "For large or tiring tiles: paint some pixels of each class.\n"
+    "Nothing is learned from the pixels that you do not paint."
+)
 
 
 class BenchPage(QWidget):
@@ -67,26 +73,24 @@ class BenchPage(QWidget):
         self.tools = ToolRow()
         self.words = ToolWords()
         self.paint_only = QCheckBox("Paint only: unpainted stays unknown")
-        self.paint_only.setToolTip(
-            "For large or tiring tiles: paint some pixels of each class.\n"
-            f"Nothing is learned from the pixels that you do not paint. ({key_of('paint_only')})"
-        )
+        keyed_tip(self.paint_only, _PAINT_ONLY, "paint_only")
         self.paint_only.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.rest = QPushButton("Accept, rest is background")
         self.rest.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.rest.setToolTip("Save the tile with all unpainted pixels known too (Shift+Enter)")
+        tip = "Save the tile with all unpainted pixels known too"
+        keyed_tip(self.rest, tip, "accept_whole")
         self.view = ViewBox()
         self.note = NameEdit()
         self.note.setPlaceholderText("Note on this tile")
         self.help = small_button("All keys  ?")
         self.add_class = small_button("+ Add a class")
-        self.add_class.setToolTip(f"Name one class more, and paint it ({key_of('add_class')})")
+        keyed_tip(self.add_class, "Name one class more, and paint it", "add_class")
         self.object = object_line()
         self._compose()
         self._connect()
         self._classes = BenchClasses(self, bench, self.classes, self.add_class)
         self.destroyed.connect(self.words.deleteLater)
-        self.refresh()
+        keyed(self, BenchPage._on_keys)
 
     def refresh(self) -> None:
         """Show everything anew."""
@@ -94,6 +98,12 @@ class BenchPage(QWidget):
         self._on_painting()
         self._on_tools()
         self._on_view()
+
+    def _on_keys(self) -> None:
+        """Let all that names a key name the one in force; nothing once the window has gone."""
+        if isalive(self.words):  # type: ignore[no-untyped-call]
+            self.bench.hand.say()
+            self.refresh()
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Let the window's status bar say what the next click does."""

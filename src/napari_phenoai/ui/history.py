@@ -14,8 +14,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_phenoai.ui.controls.key_button import KeyButton
-from napari_phenoai.ui.history_model import WHO, HistoryModel, tool_words
-from napari_phenoai.ui.keys import key_of
+from napari_phenoai.ui.history_model import WHO, HistoryModel, grouped, tool_words
+from napari_phenoai.ui.keyed import keyed
+from napari_phenoai.ui.keys import key_of, key_or
 from napari_phenoai.ui.listening import listen
 from napari_phenoai.ui.row_table import row_view
 from napari_phenoai.ui.session_dock import SessionDock
@@ -31,7 +32,7 @@ __all__ = ["HistoryDock"]
 _PAGE = 200
 _PAUSE_MS = 120
 _LANE = "history"
-_EMPTY = "Nothing has been painted yet. Press Q in the Workbench to paint anywhere on an image."
+_EMPTY = "Nothing has been painted yet. Press {key} in the Workbench to paint anywhere on an image."
 
 
 class HistoryDock(SessionDock):
@@ -49,8 +50,9 @@ class HistoryDock(SessionDock):
         self.view = row_view(self.model, stretched=2)
         self.words = QLabel()
         self.words.setWordWrap(True)
-        self.undo = KeyButton("Undo", key_of("undo"))
-        self.redo = KeyButton("Redo", key_of("redo"))
+        self.undo, self.redo = KeyButton("Undo"), KeyButton("Redo")
+        keyed(self.undo, lambda button: button.set_key(key_of("undo")))
+        keyed(self.redo, lambda button: button.set_key(key_of("redo")))
         self.stop = QPushButton("Stop")
         self.stop.setToolTip("Stay at the edit that has been reached")
         self._timer = QTimer(self)
@@ -155,12 +157,14 @@ class HistoryDock(SessionDock):
             steps = "1 edit" if left == 1 else f"{left} edits"
             self.words.setText(f"On the way: {steps} left.")
         elif not self.model.entries:
-            self.words.setText(_EMPTY if painting is not None else "No project is open.")
+            empty = _EMPTY.format(key=key_or("paint", "Paint anywhere"))
+            self.words.setText(empty if painting is not None else "No project is open.")
         elif done is None:
             self.words.setText("All edits are undone. Click one to do it again.")
         else:
             self.words.setText(
-                f"The last edit that counts: {tool_words(done.tool)}, {done.pixels} px. "
+                f"The last edit that counts: {tool_words(done.tool)}, "
+                f"{grouped(done.pixels)}\N{NO-BREAK SPACE}px. "
                 "Click another to go back to it."
             )
 

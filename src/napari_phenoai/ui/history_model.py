@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_phenoai.core.records import ImageRecord
     from napari_phenoai.io.journal_entry import JournalEntry
 
-__all__ = ["WHO", "HistoryModel", "tool_words"]
+__all__ = ["WHO", "HistoryModel", "grouped", "tool_words"]
 
 _HEADERS = ("", "Edit", "Image", "Who", "Pixels", "When")
 WHO = 3
@@ -39,6 +39,11 @@ _WORDS = {
 def tool_words(tool: str) -> str:
     """Return what an edit was made with, in words."""
     return _WORDS.get(tool, tool or "change")
+
+
+def grouped(number: int) -> str:
+    """Return a number with its digits in groups of three, never broken between lines."""
+    return f"{number:,}".replace(",", "\u202f")
 
 
 class HistoryModel(RowTable):
@@ -118,7 +123,7 @@ class HistoryModel(RowTable):
 
     def _cells(self, entry: JournalEntry) -> tuple[str, ...]:
         named = tool_words(entry.tool)
-        pixels = f"{entry.pixels:,}".replace(",", "\u2009")
+        pixels = grouped(entry.pixels)
         return _sign(entry), named, self._name(entry), entry.author, pixels, _when(entry.at)
 
     def _name(self, entry: JournalEntry) -> str:
@@ -131,9 +136,10 @@ class HistoryModel(RowTable):
         if entry.more_planes:
             plane += f" and {entry.more_planes} more"
         moment = f"{entry.at.astimezone():%d %b %Y, %H:%M:%S}"
+        size = grouped(entry.pixels)
         lines = [
             f"{tool_words(entry.tool)} by {entry.author or 'somebody'}, {moment}",
-            f"{self._name(entry)}{plane}, row {tile.y}, column {tile.x}, {entry.pixels} px",
+            f"{self._name(entry)}{plane}, row {tile.y}, column {tile.x}, {size} px",
         ]
         if entry.current:
             lines.append("The last edit that counts.")

@@ -1,19 +1,33 @@
-"""Keys: one for each decision, tool and view, bound through napari's own key maps."""
+"""Keys: one for each decision, tool and view; the table that is bound, and shown."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_phenoai.ui.key_choice import settle_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    import napari
-    from napari.layers import Labels
+    from napari_phenoai.errors import InputError
 
-    from napari_phenoai.ui.layers import TileLayers
-
-__all__ = ["KEYS", "TOOL_KEYS", "Key", "KeyBinder", "key_of"]
+__all__ = [
+    "ALSO",
+    "CLASS_KEYS",
+    "IN_FORCE",
+    "KEYS",
+    "TOOL_KEYS",
+    "Key",
+    "KeyTable",
+    "brief",
+    "key_of",
+    "key_or",
+    "with_key",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +58,7 @@ class Key:
     @property
     def printed(self) -> str:
         """The key as it is printed on buttons."""
-        return self.key.replace("-", "+") if len(self.key) > 1 else self.key
+        return re.sub("-(?=.)", "+", self.key.replace("Control", "Ctrl"))
 
 
 TOOL_KEYS: Sequence[Key] = (
@@ -84,7 +98,7 @@ KEYS: Sequence[Key] = (
     Key("B", "brush", "Brush", "Paint"),
     Key("E", "eraser", "Eraser", "Paint"),
     Key("G", "fill", "Fill", "Paint"),
-    Key("P", "polygon", "Polygon (Enter closes it)", "Paint"),
+    Key("P", "polygon", "Polygon (Accept closes it)", "Paint"),
     Key("[", "smaller", "Smaller brush; less of the tool", "Paint"),
     Key("]", "larger", "Larger brush; more of the tool", "Paint"),
     Key("\\", "switch", "Switch of the tool on or off", "Paint"),
@@ -114,89 +128,102 @@ KEYS: Sequence[Key] = (
     Key("T", "train", "Train now", "Learn", everywhere=True),
     Key("F1", "help", "This list", "Help", everywhere=True),
 )
-"""All keys but the number keys, which choose a class."""
+"""All keys but the number keys, which choose a class; as long as nobody chose others."""
 
-_ALSO = {"Control-Z": "undo", "Control-Shift-Z": "redo", "0": "eraser"}
-"""More keys for some actions, in the layer to paint in only."""
+CLASS_KEYS: Sequence[Key] = tuple(
+    Key(str(number), f"class_{number}", f"Choose class {number}", "Paint")
+    for number in range(1, 10)
+)
+"""Keys of the first classes of the list."""
 
-_UNUSED: Sequence[str] = ()
-"""Keys of napari that make no sense in the tile."""
+ALSO = {"Control-Z": "undo", "Control-Shift-Z": "redo", "0": "eraser"}
+"""More keys for some actions, in the layer to paint in only; nobody can give them away."""
+
+_TAKEN = {
+    "Control-Z": "Undo",
+    "Control-Shift-Z": "Redo",
+    "0": "Eraser",
+    "Space": "Move the image",
+    "Tab": "Go to the next field",
+    "Shift-Tab": "Go to the field before",
+}
+"""What cannot be chosen for an action."""
+
+
+class KeyTable:
+    """The keys in force: those of `KEYS` and `CLASS_KEYS`, or what the person chose instead.
+
+    Signals
+    -------
+    changed
+        An action has another key.
+    """
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        self.keys: tuple[Key, ...] = (*KEYS, *CLASS_KEYS)
+        """All of them; the key of an action without one is empty."""
+
+    def choose(self, wanted: Mapping[str, str]) -> list[InputError]:
+        """Take what the person chose, by action; return why some of it was refused."""
+        own = (*KEYS, *CLASS_KEYS)
+        chosen, refused = settle_keys(own, wanted, _TAKEN)
+        keys = tuple(replace(key, key=chosen[key.action]) for key in own)
+        if keys != self.keys:
+            self.keys = keys
+            self.changed.emit()
+        return refused
+
+    def printed(self, action: str) -> str:
+        """Return the key of an action as it is printed; empty for none."""
+        return next(key.printed for key in self.keys if key.action == action)
+
+
+IN_FORCE = KeyTable()
+"""The one table that all windows bind, and show."""
 
 
 def key_of(action: str) -> str:
-    """Return the printed key of an action.
+    """Return the printed key of an action; empty where the person wants none.
 
     Examples
     --------
     >>> key_of("accept"), key_of("redo")
     ('Enter', 'Shift+Z')
     """
-    return next(key.printed for key in KEYS if key.action == action)
+    return IN_FORCE.printed(action)
 
 
-class KeyBinder:
-    """Binds our keys to the tile layer, the harmless ones to the viewer too.
+def key_or(action: str, otherwise: str) -> str:
+    """Return the key of an action, short enough for a sentence, or `otherwise` without one.
 
-    napari asks the selected layer first and the viewer last, so a key that a layer
-    of another kind uses keeps its meaning there. What was bound before comes back
-    with `close`.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        Whose keys are bound.
-    layers : TileLayers
-        Tells which layer is the tile.
-    actions : mapping of str to callable
-        By the names in `KEYS`, and ``class_1`` to ``class_9``.
+    Examples
+    --------
+    >>> key_or("drop", "the button Drop")
+    'Esc'
     """
-
-    def __init__(
-        self, viewer: napari.Viewer, layers: TileLayers, actions: Mapping[str, Callable[[], object]]
-    ) -> None:
-        self._viewer = viewer
-        self._layers = layers
-        self._actions = actions
-        self._layer: Labels | None = None
-        self._former: dict[str, Any] = {}
-        for key in KEYS:
-            if key.everywhere:
-                self._former[key.key] = viewer.bind_key(key.key, None)
-                viewer.bind_key(key.key, self._call(key.action), overwrite=True)
-        layers.tile_shown.connect(self._on_tile)
-        self._on_tile()
-
-    def close(self) -> None:
-        """Unbind all keys and put back what they did before."""
-        self._layers.tile_shown.disconnect(self._on_tile, missing_ok=True)
-        for key, former in self._former.items():
-            self._viewer.bind_key(key, former, overwrite=True)
-        self._former.clear()
-        if self._layer is not None:
-            self._bind(self._layer, bound=False)
-            self._layer = None
-
-    def _on_tile(self) -> None:
-        layer = self._layers.stack.tile
-        if layer is not None and layer is not self._layer:
-            self._bind(layer, bound=True)
-            self._layer = layer
-
-    def _bind(self, layer: Labels, *, bound: bool) -> None:
-        keys = {key.key: key.action for key in KEYS}
-        keys |= _ALSO
-        keys |= {str(number): f"class_{number}" for number in range(1, 10)}
-        for key, action in keys.items():
-            layer.bind_key(key, self._call(action) if bound else None, overwrite=True)
-        for key in _UNUSED:
-            layer.bind_key(key, _do_nothing if bound else None, overwrite=True)
-
-    def _call(self, action: str) -> Callable[[Any], None]:
-        def call(_: Any) -> None:
-            self._actions[action]()
-
-        return call
+    return brief(key_of(action)) or otherwise
 
 
-def _do_nothing(_: Any) -> None:
-    return
+def with_key(text: str, action: str) -> str:
+    """Return `text` with the key of an action behind it, in brackets, where it has one.
+
+    Examples
+    --------
+    >>> with_key("Leave this tile undecided", "skip")
+    'Leave this tile undecided (S)'
+    """
+    key = brief(key_of(action))
+    return f"{text} ({key})" if key else text
+
+
+def brief(key: str) -> str:
+    """Return a printed key with Escape shortened.
+
+    Examples
+    --------
+    >>> brief("Escape"), brief("Enter")
+    ('Esc', 'Enter')
+    """
+    return key.replace("Escape", "Esc")

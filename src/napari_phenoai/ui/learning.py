@@ -159,6 +159,7 @@ class LearningDock(SessionDock):
             listen(self, learner.auto_changed, self._on_auto)
             self._on_auto(learner.auto)
             self._on_choice()
+        self._on_standing()
         self._on_jobs()
         self._read()
 

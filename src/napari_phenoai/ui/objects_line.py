@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QLabel
 
-from napari_phenoai.ui.keys import key_of
+from napari_phenoai.ui.keyed import keyed
+from napari_phenoai.ui.keys import key_or
 
 if TYPE_CHECKING:
     from napari_phenoai.ui.objects import ObjectHand
@@ -19,10 +20,7 @@ def object_line() -> QLabel:
     line = QLabel()
     line.setWordWrap(True)
     line.setVisible(False)
-    line.setToolTip(
-        f"{key_of('new_object')} begins a new object; {key_of('pick_object')} takes up the one\n"
-        "under the mouse, and the class that is chosen next becomes its class."
-    )
+    keyed(line, lambda line: line.setToolTip(_tip()))
     return line
 
 
@@ -31,3 +29,11 @@ def show_object(line: QLabel, hand: ObjectHand) -> None:
     words = hand.words()
     line.setText(words)
     line.setVisible(bool(words))
+
+
+def _tip() -> str:
+    new, pick = key_or("new_object", "A key"), key_or("pick_object", "a key")
+    return (
+        f"{new} begins a new object; {pick} takes up the one\n"
+        "under the mouse, and the class that is chosen next becomes its class."
+    )

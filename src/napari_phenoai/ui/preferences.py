@@ -6,11 +6,17 @@ import getpass
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "PLUGIN",
     "Place",
     "Preferences",
+    "chosen_keys",
+    "hear_key_settings",
     "preferences",
     "remember_checkpoint",
     "remember_reader",
@@ -18,6 +24,8 @@ __all__ = [
 
 PLUGIN = "napari-phenoai"
 """Name of the distribution, and of the plugin."""
+
+_KEY = "key_"
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,31 @@ def preferences() -> Preferences:
         engine=work.engine,
         checkpoint=work.checkpoint,
     )
+
+
+def chosen_keys() -> dict[str, str]:
+    """Return the keys as they are set, by action; none where napari does not know this plugin."""
+    return {
+        name.removeprefix(_KEY): str(value)
+        for name, value in (_key_settings() or ())
+        if name.startswith(_KEY)
+    }
+
+
+def hear_key_settings(slot: Callable[[Any], object]) -> None:
+    """Call `slot` whenever a key is set; calling this again with the same one changes nothing."""
+    model = _key_settings()
+    if model is not None:
+        model.events.connect(slot)
+
+
+def _key_settings() -> Any:
+    from napari.settings import get_plugin_settings
+
+    try:
+        return get_plugin_settings(PLUGIN).keyboard
+    except KeyError:
+        return None
 
 
 def remember_checkpoint(path: str) -> None:

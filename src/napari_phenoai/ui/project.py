@@ -173,8 +173,9 @@ class ProjectDock(SessionDock):
         count = "1 image" if len(rows) == 1 else f"{len(rows)} images"
         kind = ", single objects" if project.spec.has_objects else ""
         note = f", {unknown} without pixel size" if unknown else ""
+        tile = f"{project.spec.tile_px}\N{NO-BREAK SPACE}px"
         self.page.title.setText(
-            f"<b>{project.spec.name}</b><br>{count}{note}, tiles of {project.spec.tile_px} px{kind}"
+            f"<b>{project.spec.name}</b><br>{count}{note}, tiles of {tile}{kind}"
         )
         self._on_chosen(self.list.selected)
         for image in self.list.images.without_thumbnail():

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_phenoai.core.proposals import TILE_SIZES, class_names, project_folder
+from napari_phenoai.ui.controls.elided import ElidedLabel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,8 +47,7 @@ class NewProjectForm(QWidget):
         super().__init__(parent)
         self._places: list[str] = []
         self._own_folder = False
-        self.images = QLabel("none yet: choose a folder, or drop files here")
-        self.images.setWordWrap(True)
+        self.images = ElidedLabel("none yet: browse or drop")
         self.browse_images = _browse("Choose the folder of images")
         self.folder = QLineEdit()
         self.folder.setPlaceholderText("where the project is kept")
@@ -108,8 +108,7 @@ class NewProjectForm(QWidget):
         self._places = list(places)
         first = Path(self._places[0])
         more = f" and {len(self._places) - 1} more" if len(self._places) > 1 else ""
-        self.images.setText(f"{first.name}{more}")
-        self.images.setToolTip("\n".join(self._places))
+        self.images.set_whole(f"{first.name}{more}", "\n".join(self._places))
         if not self._own_folder:
             beside = first if len(self._places) == 1 else first.parent
             self.folder.setText(str(project_folder(beside)))

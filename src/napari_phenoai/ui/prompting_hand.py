@@ -10,6 +10,7 @@ from napari_phenoai.core.prompts import BoxPrompt, Prompts
 from napari_phenoai.ui.camera import view_of
 from napari_phenoai.ui.handtools.picture import LINE, Sketch
 from napari_phenoai.ui.handtools.preview import Preview
+from napari_phenoai.ui.keys import key_of
 from napari_phenoai.ui.prompting import Prompting
 from napari_phenoai.ui.prompting_checkpoint import Checkpoints
 from napari_phenoai.ui.prompting_drawing import drawing
@@ -188,7 +189,8 @@ class PromptHand:
             self.prompting.prepare()
 
     def _next(self) -> bool:
-        return self._tools.tool in self.modes and self.prompting.step()
+        ours = key_of("next") == "Tab"
+        return ours and self._tools.tool in self.modes and self.prompting.step()
 
     def _take(self) -> None:
         self.taker.take()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from napari_phenoai.ui.keys import key_or
+
 if TYPE_CHECKING:
     from napari_phenoai.ui.prompting import Prompting
 
@@ -14,7 +16,7 @@ _UNKNOWN = "5 to 15 s on a processor, a moment on a GPU"
 _FIRST = {
     "point": "Click a thing. Shift+click: this does not belong to it.",
     "box": "Drag a box round a thing.",
-    "everything": "Press Shift+A, or click, to outline everything in the tile.",
+    "everything": "Press {everything}, or click, to outline everything in the tile.",
 }
 
 
@@ -38,13 +40,14 @@ def prompt_words(prompting: Prompting, tool: str, name: str) -> str:
     if prompting.found is not None or prompting.shown:
         return _answer_words(prompting, name)
     if prompting.everything.job is not None:
-        return f"Outlining everything: {_done(prompting)}. Esc stops it."
+        return f"Outlining everything: {_done(prompting)}. {key_or('drop', 'Drop')} stops it."
     if prompting.embeddings.under_way is not None and not prompting.prepared:
         asked = "the answer comes then" if prompting.under_way else "you may click already"
         return f"Preparing the tile, once ({_expected(prompting)}): {asked}."
     if prompting.asked is not None:
         return "Outlining …"
-    return prompting.note or _FIRST[tool]
+    everything = key_or("everything", "the button All")
+    return prompting.note or _FIRST[tool].format(everything=everything)
 
 
 def network_words(prompting: Prompting) -> str:
@@ -75,19 +78,21 @@ def prepared_share(prompting: Prompting) -> float | None:
 
 
 def _answer_words(prompting: Prompting, name: str) -> str:
+    take, step, drop = key_or("accept", "Take"), key_or("next", "Next"), key_or("drop", "Drop")
     found, asked = prompting.found, prompting.asked
     shown = prompting.shown
     if found is not None and found.chosen is None:
         count = len(found.candidates)
-        return f"{count} things. Enter: all become {name}, labelled pixels stay. Tab: one by one."
+        all_of_them = f"{take}: all become {name}, labelled pixels stay"
+        return f"{count} things. {all_of_them}. {step}: one by one."
     number, count = 0, 0
     if found is not None and found.chosen is not None:
         number, count = found.chosen + 1, len(found.candidates)
     elif asked is not None:
         number, count = asked.chosen + 1, len(asked.candidates)
-    other = " Tab: the next." if count > 1 else ""
+    other = f" {step}: the next." if count > 1 else ""
     sure = f"{shown[0].area:,} px, judged {shown[0].score:.2f} of 1 by the network"
-    return f"Mask {number} of {count}, {sure}. Enter: becomes {name}.{other} Esc: drop."
+    return f"Mask {number} of {count}, {sure}. {take}: becomes {name}.{other} {drop}: drop."
 
 
 def _expected(prompting: Prompting) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["HEADERS", "ResultTree", "area_unit", "area_words", "count_results"]
 
 HEADERS = ("Image, class", "Cover", "Area", "Objects")
+_ROW_PX = 19
+"""Of all rows: the first gives its height to the others."""
 
 _UNITS = {"m²": 1e6, "cm²": 1e3, "mm²": 0.1, "µm²": 0.0}
 """Units, and from which area in mm² on they are used."""
@@ -108,6 +110,7 @@ class ResultTree(QTreeWidget):
         for title, members in groups.items():
             head = QTreeWidgetItem([title])
             head.setToolTip(0, _about_image(members[0]))
+            head.setSizeHint(0, QSize(0, _ROW_PX))
             self.addTopLevelItem(head)
             head.setFirstColumnSpanned(True)
             head.addChildren([_line(row, unit) for row in members])

@@ -12,6 +12,7 @@ from napari_phenoai.io.spare import SpareFiles
 from napari_phenoai.loop.review import decide
 from napari_phenoai.ui.decision_files import Saving, packed_decision, unpacked_decision
 from napari_phenoai.ui.drafts import draft_name, drop_draft
+from napari_phenoai.ui.keys import key_or
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +68,8 @@ def explained(error: Exception) -> PhenoError:
     """Return what to tell of a decision that could not be saved, with the window open."""
     what = error.what if isinstance(error, PhenoError) else str(error)
     hint = error.hint if isinstance(error, PhenoError) else "See the log for details."
-    hint = f"{hint} The mask is kept: press Backspace to return to the tile and decide again."
+    back = key_or("back", "Back")
+    hint = f"{hint} The mask is kept: press {back} to return to the tile and decide again."
     return PhenoError(f"The decision could not be saved. {what}", hint=hint)
 
 

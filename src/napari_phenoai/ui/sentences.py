@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from napari_phenoai.ui.keys import key_or
 from napari_phenoai.ui.theme import dice_text
 
 if TYPE_CHECKING:
@@ -93,15 +94,16 @@ def _queue_words(session: Session, project: Project) -> str:
         return _without_tile(session)
     if desk is None:
         broken = session.reviewing is not None and session.reviewing.unreadable
-        return "This tile cannot be read. Press S to go on." if broken else "Reading the tile …"
+        on = f"Press {key_or('skip', 'Skip')} to go on."
+        return f"This tile cannot be read. {on}" if broken else "Reading the tile …"
     if session.current.state != "waiting":
         was = session.current.state
-        return f"This tile was {was} before. Change what is wrong, then press Enter again."
+        return f"This tile was {was} before. Change what is wrong, then press {_enter()} again."
     if not desk.has_prediction:
         return _first_tiles(desk, [item.name for item in project.scheme.active])
     if desk.paint_only:
-        return "Paint only what you are sure of, then press Enter."
-    return "Correct only what is wrong, then press Enter."
+        return f"Paint only what you are sure of, then press {_enter()}."
+    return f"Correct only what is wrong, then press {_enter()}."
 
 
 def painting_words(painting: Painting) -> str:
@@ -125,14 +127,24 @@ def _without_tile(session: Session) -> str:
         return "Choosing tiles …"
     if not session.ready:
         return "Opening the project …"
-    return "All tiles of the queue are decided. Choose more in the Queue dock, or press T to train."
+    train = key_or("train", "Train now")
+    return (
+        "All tiles of the queue are decided. "
+        f"Choose more in the Queue dock, or press {train} to train."
+    )
 
 
 def _first_tiles(desk: Desk, names: list[str]) -> str:
     if not desk.labels.any():
         classes = " and some ".join(names[:2]) if len(names) > 1 else names[0]
-        return f"No model yet: paint some {classes}, a few strokes of each, then press Enter."
-    return "Press Enter to save the painted pixels, or Shift+Enter when all the rest is background."
+        return f"No model yet: paint some {classes}, a few strokes of each, then press {_enter()}."
+    whole = key_or("accept_whole", "Accept, rest is background,")
+    rest = f"or {whole} when all the rest is background"
+    return f"Press {_enter()} to save the painted pixels, {rest}."
+
+
+def _enter() -> str:
+    return key_or("accept", "Accept")
 
 
 def _as_proposed(desk: Desk) -> bool:

@@ -70,6 +70,7 @@ class ServerPage(QWidget):
         self.problem = wrong_label()
         self.market_button = QPushButton("Look at the modules of AI4OS")
         self.list = QListWidget()
+        self.list.setSpacing(2)
         self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setSizeAdjustPolicy(QListWidget.SizeAdjustPolicy.AdjustToContents)

@@ -24,8 +24,8 @@ __all__ = ["LoginForm"]
 _KINDS = (
     ("token", "a token that I paste"),
     ("basic", "user and password"),
-    ("oidc", "the browser (EGI, AI4EOSC)"),
-    ("command", "a command that prints a token"),
+    ("oidc", "browser (EGI, AI4EOSC)"),
+    ("command", "token of a command"),
 )
 _NOTES = {
     "token": "The token is kept in the keyring of this computer and goes to this server only.",

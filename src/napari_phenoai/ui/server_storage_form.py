@@ -54,7 +54,7 @@ _KINDS = (
         "bucket/folder",
         address="Bucket",
         options=(
-            ("endpoint_url", "Service", "https://minio.example.org; empty for AWS"),
+            ("endpoint_url", "Service", "its address; empty for AWS"),
             ("key", "Key", "the access key"),
         ),
         secret=("secret", "Secret"),
@@ -151,6 +151,7 @@ class StorageForm(QWidget):
         kind = self._kind
         self._name(self.address_edit, kind.address)
         self.address_edit.setPlaceholderText(kind.example)
+        self.address_edit.setToolTip(f"For example {kind.example}")
         for number, edit in enumerate(self.option_edits):
             asked = number < len(kind.options)
             self._rows.setRowVisible(edit, asked)
@@ -160,7 +161,7 @@ class StorageForm(QWidget):
         self._rows.setRowVisible(self.secret_edit, kind.secret is not None)
         if kind.secret is not None:
             self._name(self.secret_edit, kind.secret[1])
-        self.note.setText(f"{kind.note} {_KEPT}" if kind.secret else kind.note)
+        self.note.setText(f"{kind.note} {_KEPT}".strip() if kind.secret else kind.note)
         self.set_problem("")
 
     def _name(self, edit: QLineEdit, caption: str) -> None:

@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSpinBox, QWidget
 
 from napari_phenoai.errors import InputError
+from napari_phenoai.ui.keys import key_of
 from napari_phenoai.ui.server_places import image_seen, part_seen
 from napari_phenoai.ui.server_work import Request
 
@@ -115,9 +116,14 @@ def _tiles(what: str, count: int, session: Session) -> tuple[Tile, ...]:
             raise InputError("No tile waits in the queue.", hint="Choose this tile or an image.")
         return coming
     if session.current is None or session.paints_anywhere:
-        raise InputError("There is no tile on the screen.", hint="Go back to the queue: key Q.")
+        raise InputError("There is no tile on the screen.", hint=_to_queue())
     return (session.current.where,)
 
 
 def _counted(tiles: int) -> str:
     return "1 tile" if tiles == 1 else f"{tiles} tiles"
+
+
+def _to_queue() -> str:
+    key = key_of("paint")
+    return f"Go back to the queue: key {key}." if key else "Go back to the queue."

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QMainWindow, QWidget
 
 from napari_phenoai.ui.docks import settle_soon
 from napari_phenoai.ui.errors import show_errors_of
+from napari_phenoai.ui.key_settings import hear_keys
 from napari_phenoai.ui.listening import while_alive
 from napari_phenoai.ui.preferences import Preferences, preferences, remember_reader
 from napari_phenoai.ui.session import session_of
@@ -88,6 +89,7 @@ class SessionDock(QWidget):
     def on_preferences(self, wanted: Preferences) -> None:
         """Hear what the person prefers."""
         self.session.introduce(wanted.signature, wanted.place)
+        hear_keys()
         remember_reader()
 
     def showEvent(self, event: QShowEvent | None) -> None:

@@ -132,6 +132,7 @@ class SessionParts(SessionSignals):
     def _listen_to(self, painting: Painting) -> None:
         painting.mode_changed.connect(self._tell_painting)
         painting.noted.connect(self._tell_noted)
+        painting.window_changed.connect(self._tell_noted)  # it can be painted into now
         painting.painted.connect(self._tell_history)
         if self.opened is not None:
             self.opened.told.connect(self._tell_words)

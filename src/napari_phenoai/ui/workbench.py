@@ -24,6 +24,7 @@ from napari_phenoai.ui.controls.key_sheet import KeySheet
 from napari_phenoai.ui.controls.welcome import Welcome
 from napari_phenoai.ui.docks import settle_soon, show_dock
 from napari_phenoai.ui.errors import show_errors_of
+from napari_phenoai.ui.key_settings import hear_keys
 from napari_phenoai.ui.listening import listen
 from napari_phenoai.ui.preferences import preferences
 from napari_phenoai.ui.sample_field import open_sample_field
@@ -65,6 +66,7 @@ class WorkbenchDock(QWidget):
         self.session = session_of(viewer)
         self.session.introduce(preferences().signature, preferences().place)
         show_errors_of(self.session)
+        hear_keys()
         self.bench = Bench(viewer, self.session, self)
         self.welcome = Welcome()
         self.page = BenchPage(self.bench)

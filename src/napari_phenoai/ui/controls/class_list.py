@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QToolButton, QVBoxLayout, QWidget
 
 from napari_phenoai.ui.controls.class_row import ClassRow
 from napari_phenoai.ui.controls.name_edit import NameEdit
-from napari_phenoai.ui.keys import key_of
+from napari_phenoai.ui.keyed import keyed_tip
 from napari_phenoai.ui.scrolling import scroll_to
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class ClassList(QWidget):
         box.addLayout(self._rows)
         self.show_all = QToolButton()
         self.show_all.setText("Show all")
-        self.show_all.setToolTip(f"Show the hidden classes again ({key_of('all_eyes')})")
+        keyed_tip(self.show_all, "Show the hidden classes again", "all_eyes")
         self.show_all.setAutoRaise(True)
         self.show_all.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.show_all.hide()

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QColorDialog, QHBoxLayout, QLabel, QStackedWidget, QT
 from napari_phenoai.ui.controls.elided import ElidedLabel
 from napari_phenoai.ui.controls.mark_button import MarkButton
 from napari_phenoai.ui.controls.name_edit import NameEdit
+from napari_phenoai.ui.keyed import keyed
 from napari_phenoai.ui.keys import key_of
 from napari_phenoai.ui.theme import ACCENT, readable_on
 
@@ -52,9 +53,9 @@ class ClassRow(QWidget):
     def __init__(self, item: LabelClass, number: int, background: bool) -> None:
         super().__init__()
         self.item = item
-        self.setStyleSheet("QStackedWidget, QLabel { background: transparent; }")
+        self.setStyleSheet("QStackedWidget, QLabel, MarkButton { background: transparent; }")
         self._chosen = False
-        self.swatch = _swatch(item.colour, number)
+        self.swatch = _swatch(item.colour)
         self.swatch.clicked.connect(self._pick_colour)
         told = background and "background" not in item.name.lower()
         text = f"{item.name} (background)" if told else item.name
@@ -71,9 +72,9 @@ class ClassRow(QWidget):
         self.eye.clicked.connect(lambda: self.eyed.emit(self.item.id))
         self.lock.clicked.connect(lambda: self.locked.emit(self.item.id))
         self._compose()
-        self.set_marks(hidden=False, locked=False)
-        key = f"key {number}; " if number <= 9 else ""
-        self.setToolTip(f"Click to paint {item.name} ({key}double-click to rename)")
+        self._number = number
+        self._marks = False, False
+        keyed(self, ClassRow._show_keys)
 
     def _compose(self) -> None:
         row = QHBoxLayout(self)
@@ -107,6 +108,7 @@ class ClassRow(QWidget):
 
     def set_marks(self, *, hidden: bool, locked: bool) -> None:
         """Show whether the class is hidden, and whether it is locked."""
+        self._marks = hidden, locked
         name = self.item.name
         eye = f"Hidden: show {name} again" if hidden else f"Hide {name}; nothing is changed"
         lock = (
@@ -114,11 +116,20 @@ class ClassRow(QWidget):
             if locked
             else f"Lock {name}, so that no tool changes its pixels"
         )
-        self.eye.set_state(hidden, f"{eye} ({key_of('eye')} while it is chosen)")
-        self.lock.set_state(locked, f"{lock} ({key_of('lock')} while it is chosen)")
+        self.eye.set_state(hidden, _with_key(eye, "eye"))
+        self.lock.set_state(locked, _with_key(lock, "lock"))
         font = self.name.font()
         font.setItalic(hidden)
         self.name.setFont(font)
+
+    def _show_keys(self) -> None:
+        """Show the key that chooses the class, and those of its marks."""
+        key = key_of(f"class_{self._number}") if self._number <= 9 else ""
+        self.swatch.setText(key if len(key) <= 2 else "")
+        told = f"key {key}; " if key else ""
+        self.setToolTip(f"Click to paint {self.item.name} ({told}double-click to rename)")
+        hidden, locked = self._marks
+        self.set_marks(hidden=hidden, locked=locked)
 
     def start_rename(self) -> None:
         """Put the name into an edit field."""
@@ -160,11 +171,15 @@ def _share_label() -> QLabel:
     return label
 
 
-def _swatch(colour: str, number: int) -> QToolButton:
+def _with_key(text: str, action: str) -> str:
+    key = key_of(action)
+    return f"{text} ({key} while it is chosen)" if key else text
+
+
+def _swatch(colour: str) -> QToolButton:
     swatch = QToolButton()
     swatch.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     swatch.setFixedSize(24, 20)
-    swatch.setText(str(number) if number <= 9 else "")
     swatch.setStyleSheet(
         f"QToolButton {{ background-color: {colour}; color: {readable_on(colour)};"
         "border: 1px solid rgba(128,128,128,160); border-radius: 3px; font-weight: bold; }"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QGridLayout, QWidget
 
 from napari_phenoai.ui.controls.key_button import KeyButton
+from napari_phenoai.ui.keyed import keyed, keyed_tip
 from napari_phenoai.ui.keys import key_of
 
 __all__ = ["DecisionBar"]
@@ -34,15 +37,16 @@ class DecisionBar(QWidget):
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(4)
-        self.accept = KeyButton("Accept", key_of("accept"), primary=True)
+        self.accept = KeyButton("Accept", primary=True)
+        keyed(self.accept, lambda button: button.set_key(key_of("accept")))
         self.accept.setMinimumHeight(34)
         self.accept.clicked.connect(lambda: self.chosen.emit("accept"))
         grid.addWidget(self.accept, 0, 0, 1, 4)
         self.buttons = {"accept": self.accept}
         for column, (action, text, tip) in enumerate(_SMALL):
-            key = "Bksp" if action == "back" else key_of(action)
-            button = KeyButton(text, key, upright=True)
-            button.setToolTip(f"{tip} ({key_of(action)})")
+            button = KeyButton(text, upright=True)
+            keyed(button, partial(_print_key, action=action))
+            keyed_tip(button, tip, action)
             button.clicked.connect(lambda _=False, action=action: self.chosen.emit(action))
             grid.addWidget(button, 1, column)
             grid.setColumnStretch(column, 1)
@@ -57,3 +61,8 @@ class DecisionBar(QWidget):
         """Say what Enter would record now."""
         self.accept.set_caption(text)
         self.accept.setToolTip(tip)
+
+
+def _print_key(button: KeyButton, action: str) -> None:
+    key = key_of(action)
+    button.set_key(key.replace("Backspace", "Bksp"), key)

@@ -19,16 +19,16 @@ class ElidedLabel(QLabel):
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._whole = ""
+        self._whole = self._about = ""
         self.set_whole(text)
 
     def whole(self) -> str:
         """Return the text before shortening."""
         return self._whole
 
-    def set_whole(self, text: str) -> None:
-        """Show `text` as far as it fits."""
-        self._whole = text
+    def set_whole(self, text: str, about: str = "") -> None:
+        """Show `text` as far as it fits; `about` is told in the tooltip in any case."""
+        self._whole, self._about = text, about
         self._elide()
 
     def minimumSizeHint(self) -> QSize:
@@ -44,4 +44,4 @@ class ElidedLabel(QLabel):
         width = max(self.width() - 2, 10)
         text = self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideMiddle, width)
         self.setText(text)
-        self.setToolTip(self._whole if text != self._whole else "")
+        self.setToolTip(self._about or (self._whole if text != self._whole else ""))

@@ -80,7 +80,16 @@ class KeyButton(QPushButton):
     def set_caption(self, text: str) -> None:
         """Let the button say something else."""
         self._label.setText(text)
-        self.setAccessibleName(f"{text} ({self._cap.text()})")
+        key = self._cap.text()
+        self.setAccessibleName(f"{text} ({key})" if key else text)
+
+    def set_key(self, key: str, whole: str = "") -> None:
+        """Let another key be printed on the button, none where it is empty; read out `whole`."""
+        self._cap.setText(key)
+        self._cap.setVisible(bool(key))
+        text = self.caption()
+        self.setAccessibleName(f"{text} ({whole or key})" if key else text)
+        self.updateGeometry()
 
     def sizeHint(self) -> QSize:
         """Return the size that caption and key need."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_phenoai.ui.keys import KEYS
+from napari_phenoai.ui.keyed import keyed
+from napari_phenoai.ui.keys import CLASS_KEYS, IN_FORCE, key_of
 
 if TYPE_CHECKING:
     from qtpy.QtCore import QObject
@@ -20,7 +21,7 @@ _CAP = (
     "border: 1px solid #8c929c; border-radius: 3px; padding: 0px 5px; font-weight: bold;"
     "background: transparent; color: white;"
 )
-_NUMBERS = ("1 ... 9", "Choose a class", "Paint")
+_NONE = "none"
 _MOUSE = (
     ("Space + drag", "Move the image", "View"),
     ("Wheel", "Zoom", "View"),
@@ -42,7 +43,8 @@ class KeySheet(QFrame):
         self.setObjectName("keySheet")
         self.setStyleSheet(
             "#keySheet { background: rgba(20, 22, 26, 240); border: 1px solid #56b4e9;"
-            "border-radius: 8px; } QLabel { color: white; background: transparent; }"
+            "border-radius: 8px; } #keyTable { background: transparent; }"
+            "QLabel { color: white; background: transparent; }"
         )
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         box = QVBoxLayout(self)
@@ -50,16 +52,13 @@ class KeySheet(QFrame):
         title = QLabel("Keys of the Workbench")
         title.setStyleSheet("font-size: 16px; font-weight: bold;")
         box.addWidget(title)
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(10)
-        grid.setVerticalSpacing(3)
-        box.addLayout(grid)
-        rows = [(key.printed, key.text, key.group) for key in KEYS]
-        _fill(grid, [*rows, _NUMBERS, *_MOUSE])
+        self._rows = QVBoxLayout()
+        box.addLayout(self._rows)
         box.addWidget(QLabel("Any key or click closes this page."))
         self._former: QWidget | None = None
         parent.installEventFilter(self)
         self.hide()
+        keyed(self, KeySheet._show_keys)
 
     def toggle(self) -> None:
         """Lay the page over the window, or put it away."""
@@ -72,6 +71,24 @@ class KeySheet(QFrame):
         self.show()
         self.raise_()
         self.setFocus()
+
+    def _show_keys(self) -> None:
+        """List the keys in force, in place of those that were listed before."""
+        former = self._rows.takeAt(0)
+        if former is not None and (widget := former.widget()) is not None:
+            widget.hide()
+            widget.setParent(None)
+            widget.deleteLater()
+        table = QWidget()
+        table.setObjectName("keyTable")
+        grid = QGridLayout(table)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(10)
+        grid.setVerticalSpacing(3)
+        _fill(grid, [*_key_rows(), *_MOUSE])
+        self._rows.addWidget(table)
+        if self.isVisible():
+            self._centre()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Stay in the middle of the window when that gets another size."""
@@ -105,6 +122,20 @@ class KeySheet(QFrame):
         if event is not None:
             event.accept()
         self.hide()
+
+
+def _key_rows() -> list[tuple[str, str, str]]:
+    """Return key, meaning and group of all actions; the keys of classes share a line."""
+    classes = {key.action for key in CLASS_KEYS}
+    rows = [
+        (key.printed or _NONE, key.text, key.group)
+        for key in IN_FORCE.keys
+        if key.action not in classes
+    ]
+    numbers = [key_of(key.action) or _NONE for key in CLASS_KEYS]
+    usual = numbers == [key.printed for key in CLASS_KEYS]
+    told = "1 ... 9" if usual else "  ".join(numbers)
+    return [*rows, (told, "Choose a class", "Paint")]
 
 
 def _fill(grid: QGridLayout, rows: list[tuple[str, str, str]]) -> None:

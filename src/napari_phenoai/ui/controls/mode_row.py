@@ -6,6 +6,7 @@ from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QWidget
 
 from napari_phenoai.ui.controls.key_button import KeyButton
+from napari_phenoai.ui.keyed import keyed, keyed_tip
 from napari_phenoai.ui.keys import key_of
 
 __all__ = ["ModeRow"]
@@ -31,10 +32,10 @@ class ModeRow(QWidget):
         box.setSpacing(4)
         self.queue = KeyButton("Queue")
         self.queue.setToolTip("Decide about one tile after the other; models learn from them")
-        self.anywhere = KeyButton("Paint anywhere", key_of("paint"))
-        self.anywhere.setToolTip(
-            f"Paint on the whole image; every stroke is saved at once ({key_of('paint')})"
-        )
+        self.anywhere = KeyButton("Paint anywhere")
+        keyed(self.anywhere, lambda button: button.set_key(key_of("paint")))
+        tip = "Paint on the whole image; every stroke is saved at once"
+        keyed_tip(self.anywhere, tip, "paint")
         self._group = QButtonGroup(self)
         for button, paints in ((self.queue, False), (self.anywhere, True)):
             button.setCheckable(True)

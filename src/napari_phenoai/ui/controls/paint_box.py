@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_phenoai.ui.controls.key_button import KeyButton
+from napari_phenoai.ui.keyed import keyed, keyed_tip
 from napari_phenoai.ui.keys import key_of
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class PaintBox(QWidget):
         self.image.activated.connect(self._on_image)
         self.plane = QSlider(Qt.Orientation.Horizontal)
         self.plane.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.plane.setToolTip(f"{key_of('plane_before')} and {key_of('plane_after')} step")
+        keyed(self.plane, lambda slider: slider.setToolTip(_plane_tip()))
         self.plane.valueChanged.connect(self._on_plane)
         self._plane_label = QLabel()
         grid.addWidget(QLabel("Image"), 0, 0)
@@ -67,8 +68,8 @@ class PaintBox(QWidget):
         box.addLayout(grid)
         line = QHBoxLayout()
         line.setSpacing(4)
-        self.undo = _button(line, "Undo", key_of("undo"), "Take back the last edit of the project")
-        self.redo = _button(line, "Redo", key_of("redo"), "Do again what was taken back last")
+        self.undo = _button(line, "Undo", "undo", "Take back the last edit of the project")
+        self.redo = _button(line, "Redo", "redo", "Do again what was taken back last")
         self.history = _button(line, "History", "", "List all edits; go back to any of them")
         self.undo.clicked.connect(lambda: self.turned.emit("undo"))
         self.redo.clicked.connect(lambda: self.turned.emit("redo"))
@@ -109,8 +110,16 @@ class PaintBox(QWidget):
         self.placed.emit(self.image.currentData(), z)
 
 
-def _button(line: QHBoxLayout, text: str, key: str, tip: str) -> KeyButton:
-    button = KeyButton(text, key, upright=True)
-    button.setToolTip(f"{tip} ({key})" if key else tip)
+def _plane_tip() -> str:
+    keys = [key for key in (key_of("plane_before"), key_of("plane_after")) if key]
+    return f"{' and '.join(keys)} step" if keys else "The plane to paint on"
+
+
+def _button(line: QHBoxLayout, text: str, action: str, tip: str) -> KeyButton:
+    button = KeyButton(text, upright=True)
+    button.setToolTip(tip)
+    if action:
+        keyed(button, lambda button: button.set_key(key_of(action)))
+        keyed_tip(button, tip, action)
     line.addWidget(button, 1)
     return button

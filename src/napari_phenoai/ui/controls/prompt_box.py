@@ -8,7 +8,8 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBox
 
 from napari_phenoai.ui.controls.elided import ElidedLabel
 from napari_phenoai.ui.controls.key_button import KeyButton
-from napari_phenoai.ui.keys import key_of
+from napari_phenoai.ui.keyed import keyed, keyed_tip
+from napari_phenoai.ui.keys import brief, key_of
 
 __all__ = ["PromptBox"]
 
@@ -102,9 +103,9 @@ class PromptBox(QWidget):
 
 
 def _button(text: str, action: str, tip: str) -> KeyButton:
-    key = key_of(action).replace("Escape", "Esc")
-    button = KeyButton(text, key, upright=True)
-    button.setToolTip(f"{tip} ({key})")
+    button = KeyButton(text, upright=True)
+    keyed(button, lambda button: button.set_key(brief(key_of(action))))
+    keyed_tip(button, tip, action)
     return button
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QLabel
 
 from napari_phenoai.ui.controls.key_button import KeyButton
+from napari_phenoai.ui.handtools.status import closing_words
+from napari_phenoai.ui.keyed import keyed
 from napari_phenoai.ui.keys import key_of
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["TOOL_BUTTONS", "SmallKeyButton", "ToolButton"]
 
 _SMALL = "font-size: 11px; padding: 0px 1px;"
+_CLOSES = "Enter or a double click closes it"
 _CHECKED = "KeyButton:checked { background-color: #0072b2; }"
 
 
@@ -91,11 +94,10 @@ class SmallKeyButton(KeyButton):
     """
 
     def __init__(self, item: ToolButton) -> None:
-        key = key_of(item.tool)
-        super().__init__(item.text, short(key))
-        self.setAccessibleName(f"{item.text} ({key})")
+        super().__init__(item.text)
+        self.item = item
         self.setCheckable(True)
-        self.setToolTip(f"{item.tip} ({key})")
+        keyed(self, SmallKeyButton._show_keys)
         self.setStyleSheet(_CHECKED)
         box = self.layout()
         if box is not None:
@@ -103,6 +105,12 @@ class SmallKeyButton(KeyButton):
             box.setSpacing(3)
         self._shrink()
         self.toggled.connect(self._shrink)
+
+    def _show_keys(self) -> None:
+        key = key_of(self.item.tool)
+        self.set_key(short(key), key)
+        tip = self.item.tip.replace(_CLOSES, closing_words())
+        self.setToolTip(f"{tip} ({key})" if key else tip)
 
     def _shrink(self) -> None:
         """Make text and key smaller; the colours change when it is chosen."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QSlider, QWidget
 
+from napari_phenoai.ui.keyed import keyed
 from napari_phenoai.ui.keys import key_of
 
 if TYPE_CHECKING:
@@ -17,11 +19,12 @@ __all__ = ["ViewBox"]
 
 _CHOICES = (
     ("labels", "Labels around", "Labels of the tiles that were decided before"),
-    ("prediction", f"Prediction  {key_of('prediction')}", "Outline of what the model predicts"),
+    ("prediction", "Prediction", "Outline of what the model predicts"),
     ("uncertainty", "How unsure", "Bright where the model is unsure (entropy)"),
-    ("outline", f"Outlines  {key_of('outline')}", "Draw classes as outlines, not filled"),
-    ("hidden", f"Hide all  {key_of('hide')}", "See the image alone"),
+    ("outline", "Outlines", "Draw classes as outlines, not filled"),
+    ("hidden", "Hide all", "See the image alone"),
 )
+_ACTIONS = {"prediction": "prediction", "outline": "outline", "hidden": "hide"}
 
 
 class ViewBox(QWidget):
@@ -49,15 +52,15 @@ class ViewBox(QWidget):
             box = QCheckBox(text)
             box.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             box.setToolTip(tip)
+            if name in _ACTIONS:
+                keyed(box, partial(_caption, text=text, action=_ACTIONS[name]))
             box.toggled.connect(lambda on, name=name: self.switched.emit(name, on))
             grid.addWidget(box, at // 2, at % 2)
             self.boxes[name] = box
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.opacity.setRange(5, 100)
-        self.opacity.setToolTip(
-            f"Opacity of the labels ({key_of('fainter')}: fainter, {key_of('stronger')}: stronger)"
-        )
+        keyed(self.opacity, lambda slider: slider.setToolTip(_opacity_tip()))
         self.opacity.valueChanged.connect(lambda value: self.faded.emit(value / 100))
         fade = QHBoxLayout()
         fade.addWidget(QLabel("Opacity"))
@@ -75,3 +78,13 @@ class ViewBox(QWidget):
         blocked = self.opacity.blockSignals(True)
         self.opacity.setValue(round(opacity * 100))
         self.opacity.blockSignals(blocked)
+
+
+def _caption(box: QCheckBox, text: str, action: str) -> None:
+    box.setText(f"{text}  {key_of(action)}".rstrip())
+
+
+def _opacity_tip() -> str:
+    steps = [(key_of(action), action) for action in ("fainter", "stronger")]
+    keys = ", ".join(f"{key}: {action}" for key, action in steps if key)
+    return f"Opacity of the labels ({keys})" if keys else "Opacity of the labels"

@@ -20,7 +20,7 @@ class Welcome(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         box = QVBoxLayout(self)
-        box.setContentsMargins(0, 8, 0, 8)
+        box.setContentsMargins(0, 8, 4, 8)
         box.setSpacing(8)
         title = QLabel("Teach a model to segment your images")
         title.setStyleSheet("font-size: 15px; font-weight: bold;")

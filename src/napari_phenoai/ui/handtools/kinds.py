@@ -125,6 +125,8 @@ class Kind:
         Whether a click with Shift uses it on the whole tile, without such a button.
     key : str
         What is printed on that button.
+    action : str
+        The action whose key is printed there instead; empty for none.
     """
 
     name: str
@@ -137,6 +139,7 @@ class Kind:
     needs: frozenset[str] = field(default_factory=frozenset)
     shifts: bool = False
     key: str = "Shift+click"
+    action: str = ""
 
     @property
     def main(self) -> Number | None:

@@ -10,7 +10,9 @@ from napari_phenoai.core.editing import PartAll, Parting
 from napari_phenoai.ui.handtools.kinds import Kind, Number
 from napari_phenoai.ui.handtools.picture import Sketch, sketched
 from napari_phenoai.ui.handtools.pixel_mode import PixelMode
+from napari_phenoai.ui.handtools.status import dropping_words, stepping_keys
 from napari_phenoai.ui.handtools.work import Change
+from napari_phenoai.ui.keys import key_of, key_or
 
 if TYPE_CHECKING:
     from napari_phenoai.core.editing import Canvas, Tool
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PartMode"]
 
-_CLASSES = "Part: only in projects of single objects. Esc puts it down"
+_CLASSES = "Part: only in projects of single objects. {drop} puts it down"
 
 
 def _nothing(_: Wish, __: Canvas) -> Tool | None:
@@ -47,7 +49,7 @@ _KIND = Kind(
         ),
     ),
     everywhere="Take what is shown",
-    key="Enter",
+    action="accept",
 )
 
 
@@ -69,10 +71,11 @@ class PartMode(PixelMode):
     def says(self) -> str:
         """Return what there is to take, and how it is changed."""
         if self._helpers.objects is None:
-            return _CLASSES
-        note = f"{self._note}  ·  " if self._note else ""
-        takes = "Enter or a click takes it" if self._waits else "nothing to part"
-        return f"{note}Part: {takes}  ·  [ ] necks {self._told()}  ·  Esc drops"
+            return _CLASSES.format(drop=key_or("drop", "Another tool"))
+        take = f"{key_of('accept')} or a click" if key_of("accept") else "A click"
+        takes = f"{take} takes it" if self._waits else "nothing to part"
+        necks = f"{stepping_keys()} necks {self._told()}".lstrip()
+        return "  ·  ".join(filter(None, (self._note, f"Part: {takes}", necks, dropping_words())))
 
     def taken_up(self) -> None:
         """Show at once what would come of it."""

@@ -12,7 +12,9 @@ from napari_phenoai.ui.controls.tool_options import ToolOptions
 from napari_phenoai.ui.handtools.kinds import Wish
 from napari_phenoai.ui.handtools.mode import Mode
 from napari_phenoai.ui.handtools.picture import Sketch, box_round, sketched
+from napari_phenoai.ui.handtools.status import dropping_words, stepping_keys
 from napari_phenoai.ui.handtools.work import Change
+from napari_phenoai.ui.keys import key_of
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -66,12 +68,12 @@ class PixelMode(Mode):
         if kind.everywhere:
             parts.append(_EVERYWHERE)
         if main is not None:
-            parts.append(f"[ ] {main.text.lower()} {self._told()}")
+            parts.append(f"{stepping_keys()} {main.text.lower()} {self._told()}".lstrip())
         option = kind.switch
         if option is not None:
             state = "on" if self.values[option.name] else "off"
-            parts.append(f"\\ {option.text.lower()}: {state}")
-        return "  ·  ".join([*parts, "Esc drops"])
+            parts.append(f"{key_of('switch')} {option.text.lower()}: {state}".lstrip())
+        return "  ·  ".join(filter(None, [*parts, dropping_words()]))
 
     def options(self) -> QWidget | None:
         """Return a slider or a box for each option, and the button for the whole tile."""

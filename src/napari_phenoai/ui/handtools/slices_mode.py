@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from napari_phenoai.loop.slices import filled_between
 from napari_phenoai.ui.handtools.mode import Mode
+from napari_phenoai.ui.handtools.status import dropping_words
+from napari_phenoai.ui.keys import key_of, key_or
 
 if TYPE_CHECKING:
     from napari_phenoai.core.edits import Edit
@@ -21,12 +23,11 @@ __all__ = ["SlicesMode"]
 _LANE = "writes"
 """The lane in which strokes are written: what was painted before is on the disk then."""
 
-_ELSEWHERE = "Slices: only in stacks, while one paints anywhere. Q begins that, Esc puts it down"
-_FIRST = "Slices: click an object in the first of several planes"
-_SECOND = (
-    "Slices: plane {plane} is held; go to another plane (PageUp, PageDown) and click the "
-    "object there; Esc drops"
+_ELSEWHERE = (
+    "Slices: only in stacks, while one paints anywhere. {paint} begins that, {drop} puts it down"
 )
+_FIRST = "Slices: click an object in the first of several planes"
+_SECOND = "Slices: plane {plane} is held; go to another plane{keys} and click the object there"
 
 
 class SlicesMode(Mode):
@@ -59,8 +60,9 @@ class SlicesMode(Mode):
     def says(self) -> str:
         """Return what the next click does, and what came of the last one."""
         if self._painting is None:
-            return _ELSEWHERE
-        words = _FIRST if self.held is None else _SECOND.format(plane=self.held[1] + 1)
+            paint, drop = key_or("paint", "Paint anywhere"), key_or("drop", "another tool")
+            return _ELSEWHERE.format(paint=paint, drop=drop)
+        words = _FIRST if self.held is None else _second(self.held[1] + 1)
         return f"{self._note}  ·  {words}" if self._note else words
 
     def put_down(self) -> None:
@@ -135,3 +137,9 @@ class SlicesMode(Mode):
             count = len(edit.planes)
             self._note = "1 plane filled" if count == 1 else f"{count} planes filled"
         self._hand.say()
+
+
+def _second(plane: int) -> str:
+    keys = ", ".join(filter(None, (key_of("plane_before"), key_of("plane_after"))))
+    words = _SECOND.format(plane=plane, keys=f" ({keys})" if keys else "")
+    return "; ".join(filter(None, (words, dropping_words())))

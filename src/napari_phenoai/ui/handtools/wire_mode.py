@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from napari_phenoai.core.editing import Enclose, Wire
 from napari_phenoai.ui.handtools.mode import Mode
 from napari_phenoai.ui.handtools.picture import Sketch, sketched
+from napari_phenoai.ui.handtools.status import closing_words, dropping_words
 from napari_phenoai.ui.handtools.work import Change
+from napari_phenoai.ui.keys import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,10 +76,14 @@ class WireMode(Mode):
         note = f"{self._note}  ·  " if self._note else ""
         if not self.anchors:
             return f"{note}Livewire: click on an edge to begin a line round what is {name}"
-        return (
-            "Livewire: click to hold the line here; Enter or a double click closes it and "
-            f"paints {name}; Backspace takes a click back; Esc drops"
+        back = key_of("back")
+        parts = (
+            "Livewire: click to hold the line here",
+            f"{closing_words()} and paints {name}",
+            f"{back} takes a click back" if back else "",
+            dropping_words(),
         )
+        return "; ".join(filter(None, parts))
 
     def put_down(self) -> None:
         """Drop the line."""
