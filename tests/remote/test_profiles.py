@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.servers.profiles_here import YOLO_HERE
 from typer.testing import CliRunner
 
 from napari_phenoai.cli.app import app
@@ -67,31 +68,6 @@ values = { epoch_seconds = 0.1, epochs = 2 }
 source = "output"
 key = "run"
 file = "models/{run}.zip"
-"""
-YOLO_HERE = """
-format = 1
-name = "yolo"
-means = "order"
-[module]
-names = ["yolo"]
-[predict]
-picture = "files"
-model = "model"
-accept = "application/json"
-values = { task_type = "seg" }
-[train]
-layout = "yolo"
-put = "{set}/"
-argument = "data"
-told = "{mount}/{set}/data.yaml"
-mount = "MOUNT"
-values = { model = "yolov8n-seg" }
-[train.settings]
-epochs = "epochs"
-seed = "seed"
-[train.back]
-source = "metadata"
-key = "models_local"
 """
 ANGERS = """
 format = 1

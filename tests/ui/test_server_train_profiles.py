@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from tests.servers.profiles_here import YOLO_HERE
 
 from napari_phenoai.core.endpoints import Endpoint
 from napari_phenoai.io.endpoints import EndpointBook
@@ -29,31 +30,6 @@ if TYPE_CHECKING:
 
 Opened = tuple["napari.Viewer", "Session"]
 LONG = 120_000
-YOLO_HERE = """
-format = 1
-name = "yolo"
-means = "order"
-[module]
-names = ["yolo"]
-[predict]
-picture = "files"
-model = "model"
-accept = "application/json"
-values = { task_type = "seg" }
-[train]
-layout = "yolo"
-put = "{set}/"
-argument = "data"
-told = "{mount}/{set}/data.yaml"
-mount = "MOUNT"
-values = { model = "yolov8n-seg" }
-[train.settings]
-epochs = "epochs"
-seed = "seed"
-[train.back]
-source = "metadata"
-key = "models_local"
-"""
 _mouse: Any = QTest
 
 
