@@ -233,7 +233,7 @@ def test_an_s3_storage_that_does_not_work_says_why(
         set_up(wish, books[0], MemorySecrets(), books[1])
     assert error.value.hint
     assert books[1].read().storages == ()
-    assert [one["Name"] for one in s3[1].list_buckets()["Buckets"]] == ["lab"], "none is made"
+    assert "none" not in {one["Name"] for one in s3[1].list_buckets()["Buckets"]}, "it is not made"
 
 
 def test_an_s3_storage_works(s3: tuple[str, Any], books: tuple[EndpointBook, StorageBook]) -> None:
@@ -247,7 +247,7 @@ def test_an_s3_storage_works(s3: tuple[str, Any], books: tuple[EndpointBook, Sto
         books[1],
     )
     assert try_saved("lab", secrets, books[1]) > 0
-    assert client.list_objects_v2(Bucket="lab").get("Contents", []) == []
+    assert client.list_objects_v2(Bucket="lab", Prefix="phenoai/").get("Contents", []) == []
 
 
 class Keeping(Storage):
