@@ -56,6 +56,14 @@ class Running:
     def endpoint(self, **changes: Any) -> Endpoint:
         return Endpoint(name="lab", url=self.url, **changes)
 
+    def logged(self, words: str) -> str:
+        """Return what it wrote in its log, with `words`: it may write them after it answered."""
+        until = time.monotonic() + START_SECONDS
+        while words not in (text := self.log.read_text(errors="replace")):
+            assert time.monotonic() < until, text[-2000:]
+            time.sleep(0.02)
+        return text
+
     @contextmanager
     def holding(self) -> Iterator[Callable[[], None]]:
         """Hold up whatever the module ``good`` begins until the block ends.
