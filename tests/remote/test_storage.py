@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.servers.storage_servers import SECRET, s3_server, webdav_server
 from typer.testing import CliRunner
 
 from napari_phenoai.cli.app import app
@@ -33,7 +33,6 @@ from napari_phenoai.remote.deepaas import DeepaasClient
 from napari_phenoai.testing.project import tiny_project
 from napari_phenoai.testing.scenes import rosettes
 
-SECRET = "s3cret-0f-the-storage"  # noqa: S105 - of servers that live for a test
 SCHEME = ClassScheme.of(["soil", "plant"])
 
 
@@ -49,62 +48,28 @@ class Served:
 
 @pytest.fixture(scope="module")
 def webdav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    pytest.importorskip("webdav4", reason="webdav4 is not installed")
-    pytest.importorskip("wsgidav", reason="wsgidav is not installed")
-    from cheroot import wsgi
-    from wsgidav.wsgidav_app import WsgiDAVApp
-
     folder = tmp_path_factory.mktemp("webdav")
-    application = WsgiDAVApp(
-        {
-            "provider_mapping": {"/": str(folder)},
-            "simple_dc": {"user_mapping": {"*": {"ann": {"password": SECRET}}}},
-            "verbose": 1,
-            "logging": {"enable": False},
-        }
-    )
-    server = wsgi.Server(("127.0.0.1", 0), application, numthreads=4)
-    server.prepare()
-    thread = threading.Thread(target=server.serve)
-    thread.start()
 
     def files() -> dict[str, int]:
         found = [path for path in folder.rglob("*") if path.is_file()]
         return {path.relative_to(folder).as_posix(): path.stat().st_size for path in found}
 
-    url = f"webdav+http://127.0.0.1:{server.bind_addr[1]}"
     login: dict[str, object] = {"user": "ann", "password": SECRET}
-    yield Served(url, login, {**login, "password": "wrong"}, files)
-    server.stop()
-    thread.join()
+    with webdav_server(folder) as url:
+        yield Served(f"webdav+{url}", login, {**login, "password": "wrong"}, files)
 
 
 @pytest.fixture(scope="module")
 def s3(unused_port: Callable[[], int]) -> Iterator[Served]:
-    moto = pytest.importorskip("moto.server", reason="moto is not installed")
-    boto3 = pytest.importorskip("boto3", reason="boto3 is not installed")
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    client = boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        aws_access_key_id="ann",
-        aws_secret_access_key=SECRET,
-        region_name="us-east-1",
-    )
-    client.create_bucket(Bucket="lab")
+    with s3_server() as (endpoint, client):
 
-    def files() -> dict[str, int]:
-        found = client.list_objects_v2(Bucket="lab").get("Contents", [])
-        return {one["Key"].removeprefix("data/"): one["Size"] for one in found}
+        def files() -> dict[str, int]:
+            found = client.list_objects_v2(Bucket="lab").get("Contents", [])
+            return {one["Key"].removeprefix("data/"): one["Size"] for one in found}
 
-    login: dict[str, object] = {"key": "ann", "secret": SECRET, "endpoint_url": endpoint}
-    closed = {**login, "endpoint_url": f"http://127.0.0.1:{unused_port()}"}
-    yield Served("s3://lab/data", login, closed, files)
-    client.close()
-    server.stop()
+        login: dict[str, object] = {"key": "ann", "secret": SECRET, "endpoint_url": endpoint}
+        closed = {**login, "endpoint_url": f"http://127.0.0.1:{unused_port()}"}
+        yield Served("s3://lab/data", login, closed, files)
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import socket
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.servers.storage_servers import SECRET, s3_server, webdav_server
 from typer.testing import CliRunner
 
 from napari_phenoai.cli.app import app
@@ -30,55 +30,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-SECRET = "s3cret-0f-the-storage"  # noqa: S105 - of servers that live for a test
-
 
 @pytest.fixture(scope="module")
 def webdav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """A WebDAV server for ann, and the folder that it serves."""
-    pytest.importorskip("webdav4", reason="webdav4 is not installed")
-    pytest.importorskip("wsgidav", reason="wsgidav is not installed")
-    from cheroot import wsgi
-    from wsgidav.wsgidav_app import WsgiDAVApp
-
     folder = tmp_path_factory.mktemp("webdav")
     (folder / "lab").mkdir()
-    users = {"ann": {"password": SECRET}}
-    application = WsgiDAVApp(
-        {
-            "provider_mapping": {
-                "/": str(folder),
-                "/shown": {"root": str(folder), "readonly": True},
-            },
-            "simple_dc": {"user_mapping": {"*": users}},
-            "verbose": 1,
-            "logging": {"enable": False},
-        }
-    )
-    server = wsgi.Server(("127.0.0.1", 0), application, numthreads=4)
-    server.prepare()
-    thread = threading.Thread(target=server.serve)
-    thread.start()
-    yield f"http://127.0.0.1:{server.bind_addr[1]}", folder
-    server.stop()
-    thread.join()
+    with webdav_server(folder, shown={"root": str(folder), "readonly": True}) as url:
+        yield url, folder
 
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[tuple[str, Any]]:
     """An S3 server with the bucket ``lab``: its address, and a client."""
-    moto = pytest.importorskip("moto.server", reason="moto is not installed")
-    boto3 = pytest.importorskip("boto3", reason="boto3 is not installed")
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    keys = {"aws_access_key_id": "ann", "aws_secret_access_key": SECRET}
-    client = boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys)
-    client.create_bucket(Bucket="lab")
-    yield url, client
-    client.close()
-    server.stop()
+    with s3_server() as found:
+        yield found
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from tests.servers.storage_servers import SECRET, s3_server, webdav_server
 
 from napari_phenoai.core.endpoints import Endpoint
 from napari_phenoai.io.endpoints import EndpointBook
@@ -31,48 +32,20 @@ if TYPE_CHECKING:
 
 Opened = tuple["napari.Viewer", "Session"]
 LONG = 60_000
-SECRET = "s3cret-0f-the-storage"  # noqa: S105 - of servers that live for a test
 _mouse: Any = QTest
 
 
 @pytest.fixture(scope="module")
 def webdav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    pytest.importorskip("webdav4", reason="webdav4 is not installed")
-    pytest.importorskip("wsgidav", reason="wsgidav is not installed")
-    from cheroot import wsgi
-    from wsgidav.wsgidav_app import WsgiDAVApp
-
     folder = tmp_path_factory.mktemp("webdav")
-    application = WsgiDAVApp(
-        {
-            "provider_mapping": {"/": str(folder)},
-            "simple_dc": {"user_mapping": {"*": {"ann": {"password": SECRET}}}},
-            "verbose": 1,
-            "logging": {"enable": False},
-        }
-    )
-    server = wsgi.Server(("127.0.0.1", 0), application, numthreads=4)
-    server.prepare()
-    thread = threading.Thread(target=server.serve)
-    thread.start()
-    yield f"http://127.0.0.1:{server.bind_addr[1]}", folder
-    server.stop()
-    thread.join()
+    with webdav_server(folder) as url:
+        yield url, folder
 
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
-    moto = pytest.importorskip("moto.server", reason="moto is not installed")
-    boto3 = pytest.importorskip("boto3", reason="boto3 is not installed")
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    keys = {"aws_access_key_id": "ann", "aws_secret_access_key": SECRET}
-    client = boto3.client("s3", endpoint_url=f"http://{host}:{port}", **keys)
-    client.create_bucket(Bucket="lab")
-    client.close()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with s3_server() as (url, _):
+        yield url
 
 
 @pytest.fixture
