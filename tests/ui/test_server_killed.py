@@ -149,6 +149,7 @@ def test_a_server_that_was_started_anew_has_lost_it_and_nobody_asks_again(
     found.learner.server = "lab"
     found.train(SLOW)
     hands.wait(lambda: bool(store.all()) and store.all()[-1].state == "running", LONG)
+    hands.wait(lambda: posts(tmp_path) == 1, LONG)  # the server has begun with it
     models = len(list((worked_project / "models").iterdir()))
     server.end()
     hands.wait(lambda: any("asked again" in job.progress.message for job in found.jobs), LONG)

@@ -8,6 +8,7 @@ from napari.layers import Image, Labels
 from napari.layers._multiscale_data import MultiScaleData
 from psygnal import Signal
 
+from napari_phenoai.ui.brush_mark import put_brush_down, without_box
 from napari_phenoai.ui.layer_setting import at_once, set_colours, set_data, set_value
 from napari_phenoai.ui.objects_colours import label_colours
 from napari_phenoai.ui.outlines import outline_quickly
@@ -66,6 +67,7 @@ class LayerStack:
 
     def __init__(self, viewer: napari.Viewer) -> None:
         self.viewer = viewer
+        without_box(viewer)
         self.tile: Labels | None = None
         self.images: list[Image] = []
         self.picture: Picture | None = None
@@ -231,6 +233,7 @@ class LayerStack:
     def _remove(self, layers: list[Any]) -> None:
         for layer in layers:
             if layer in self.viewer.layers:
+                put_brush_down(layer)
                 self.viewer.layers.remove(layer)
 
     def _new_image(self, picture: Picture, channel: PictureChannel) -> Image:
