@@ -16,10 +16,8 @@ __all__ = ["put_brush_down", "without_box"]
 def without_box(viewer: napari.Viewer) -> None:
     """Let `viewer` draw the circle of the brush without a box behind it.
 
-    napari lays a box of 8 pixels under every mark on its canvas, which covers the very
-    pixels a person is about to paint. When all layers have gone that box is the only thing
-    drawn, and its program was just linked anew: Mesa 22.3 then draws with no program at all,
-    which ends the process.
+    napari lays a box of 8 pixels under every mark on its canvas. This one would stay where
+    the brush was when all layers have gone.
     """
     with suppress(AttributeError, KeyError):  # a private name: nothing is lost where it changes
         viewer.canvas.overlays._brush_circle.box = False  # noqa: SLF001

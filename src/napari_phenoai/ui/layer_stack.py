@@ -9,6 +9,7 @@ from napari.layers._multiscale_data import MultiScaleData
 from psygnal import Signal
 
 from napari_phenoai.ui.brush_mark import put_brush_down, without_box
+from napari_phenoai.ui.canvas_context import delete_in_its_context
 from napari_phenoai.ui.layer_setting import at_once, set_colours, set_data, set_value
 from napari_phenoai.ui.objects_colours import label_colours
 from napari_phenoai.ui.outlines import outline_quickly
@@ -68,6 +69,7 @@ class LayerStack:
     def __init__(self, viewer: napari.Viewer) -> None:
         self.viewer = viewer
         without_box(viewer)
+        delete_in_its_context(viewer)
         self.tile: Labels | None = None
         self.images: list[Image] = []
         self.picture: Picture | None = None
