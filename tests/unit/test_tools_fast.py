@@ -14,7 +14,7 @@ from skimage.measure import label
 from napari_phenoai.core import editing
 from napari_phenoai.core.editing import Canvas, discs, runs, use
 from napari_phenoai.core.editing.discs import core_px, rims, spread
-from napari_phenoai.core.editing.runs import runs_of
+from napari_phenoai.core.editing.runs import runs_of, stretches
 from napari_phenoai.core.editing.strokes import disc
 from napari_phenoai.core.geometry import Tile
 
@@ -113,6 +113,8 @@ def test_runs_make_up_the_regions(seed: int, coarse: bool, kinds: int, joined: b
         found = runs_of(labels, wanted)
     numbers = label(np.where(labels != 1, labels.astype(int) + 1, 0), background=0, connectivity=2)
     assert found.count == numbers.max(initial=0)
+    ordered = found.painted(np.arange(1, found.count + 1))
+    np.testing.assert_array_equal(ordered, numbers, "regions are in raster order")
     places, regions = found.pixels(np.ones(found.count, bool))
     np.testing.assert_array_equal(np.sort(places), np.flatnonzero(labels != 1))
     pairs = {*zip(regions.tolist(), numbers.ravel()[places].tolist(), strict=True)}
@@ -157,7 +159,8 @@ def test_smoothing_counts_as_if_at_each_pixel(
     labels = _picture(seed, coarse=coarse, kinds=kinds, shape=shape)
     canvas = _canvas(labels)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(discs, "_AT_ONCE", 1 + seed % 200)
+        patched.setattr(discs, "_BAND", 1 + seed % 200)
+        patched.setattr(discs, "_MOST", 1 + seed % 2000)
         found = use(editing.Smooth(px), canvas).applied(canvas)
     np.testing.assert_array_equal(found, _smoothed(labels, px))
 
@@ -176,6 +179,22 @@ def test_what_is_deep_inside_has_the_larger_part_of_each_disc(px: int) -> None:
             near[y, x] = True
             near = spread(near, px)
             assert 2 * (labels[near] == labels[y, x]).sum() > near.sum()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.booleans(), st.booleans())
+def test_stretches_are_equal_in_all_windows(seed: int, coarse: bool, turned: bool) -> None:
+    shape = 1 + seed % 23, 1 + seed % 29
+    windows = [_picture(seed + number, coarse=coarse, kinds=3, shape=shape) for number in (0, 1)]
+    if turned:
+        windows = [np.ascontiguousarray(window.T).T for window in windows]
+    places, lengths = stretches(*windows)
+    assert lengths.min() >= 1
+    for window in windows:
+        values = window.ravel()[places]
+        np.testing.assert_array_equal(values.repeat(lengths).reshape(shape), window)
+    both = np.stack([window.ravel()[places] for window in windows])
+    assert (both[:, 1:] != both[:, :-1]).any(axis=0).all(), "none could be longer"
 
 
 def test_scope_limits_which_specks_go() -> None:

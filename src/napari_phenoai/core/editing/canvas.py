@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_phenoai.core.locking import locked_mask
 from napari_phenoai.core.scheme import UNLABELLED
 from napari_phenoai.errors import InputError, LabelError
 
@@ -107,6 +108,11 @@ class Canvas:
         """Tell which of `values` are classes or objects, not unlabelled and not background."""
         mask = np.asarray(values != UNLABELLED)
         return mask if self.ground == UNLABELLED else mask & (values != self.ground)
+
+    def loose(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        """Tell which of `values` are classes or objects that are not locked."""
+        mask = self.front(values)
+        return mask & ~locked_mask(values, self.locked) if self.locked else mask
 
     def place(self, y: int, x: int) -> tuple[int, int] | None:
         """Return row and column in the window of a pixel of the plane; None outside."""

@@ -10,16 +10,19 @@ import numpy as np
 from napari_phenoai.core.editing.strokes import disc
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 __all__ = ["commonest", "core_px", "meets_another", "nearest", "rims", "spread"]
 
-_AT_ONCE = 65_536
+_AT_ONCE = 16_384
 _MOST = 4_000_000
+_BAND = 131_072
 _CHECKED_PX = 24
 _KINDS = 8
 _SAMPLE = 4096
-_NONE = np.iinfo(np.int64).max
+_Window = tuple[slice, slice]
 
 
 def spread(mask: NDArray[np.bool_], px: int) -> NDArray[np.bool_]:
@@ -63,39 +66,33 @@ def nearest(
 
     Of several as near the lowest value counts, and a source among those of one value.
     """
-    width = labels.shape[1] + 2 * px
-    y, x = np.divmod(places, labels.shape[1])
-    centres, found = (y + px) * width + x + px, np.zeros(len(places), np.int64)
-    fronts = np.pad(front, px).ravel()
-    values, ours = np.pad(labels, px).ravel(), np.pad(sources, px).ravel()
-    open_, offsets = np.arange(len(places)), disc(px)[1:]
-    square = (offsets**2).sum(axis=1)
-    for distance in np.unique(square):
-        best = np.full(len(open_), _NONE)
-        for dy, dx in offsets[square == distance].tolist():
-            there = centres + (dy * width + dx)
-            hit = np.flatnonzero(fronts[there])
-            there = there[hit]
-            key = 2 * values[there].astype(np.int64) + ~ours[there]
-            best[hit] = np.minimum(best[hit], key)
-        done = best < _NONE
-        found[open_[done]] = best[done] + 2
-        open_, centres = open_[~done], centres[~done]
-        if not len(open_):
-            break
-    value = (np.maximum(found - 2, 0) // 2).astype(labels.dtype)
-    return value, (found > 0) & (found % 2 == 0)
+    width, none = labels.shape[1] + 2 * px, np.iinfo(labels.dtype).max
+    keys = np.pad(np.where(front, labels - 1, none), px, constant_values=none).ravel()
+    ours = None if sources is front else np.pad(sources, px).ravel()
+    offsets = disc(px)[1:]
+    rings = (offsets**2).sum(axis=1)
+    steps = [(offsets[rings == ring] + px) @ (width, 1) for ring in np.unique(rings)]
+    value, own = np.zeros(len(places), labels.dtype), np.zeros(len(places), bool)
+    for start in range(0, len(places), _AT_ONCE):
+        y, x = np.divmod(places[start : start + _AT_ONCE], labels.shape[1])
+        corners, open_ = y * width + x, np.arange(start, start + len(y))
+        for ring in steps:
+            there = np.stack([keys[step:][corners] for step in ring])
+            best = there.min(axis=0)
+            hit, left = np.flatnonzero(best < none), np.flatnonzero(best == none)
+            value[open_[hit]] = best[hit] + 1
+            own[open_[hit]] = True
+            if ours is not None:
+                mine = np.stack([ours[step:][corners] for step in ring])
+                own[open_[hit]] = ((there == best) & mine).any(axis=0)[hit]
+            open_, corners = open_[left], corners[left]
+    return value, own
 
 
 def meets_another(labels: NDArray[Any], px: int) -> NDArray[np.bool_]:
     """Return the pixels that have another value than their own within `px`."""
     mask = np.zeros(labels.shape, bool)
-    height, width = labels.shape
-    for dy, dx in disc(px)[1:].tolist():
-        if (dy, dx) < (0, 0) or dy >= height or abs(dx) >= width:
-            continue
-        upper = slice(0, height - dy), slice(max(-dx, 0), width - max(dx, 0))
-        lower = slice(dy, height), slice(max(dx, 0), width - max(-dx, 0))
+    for upper, lower in _pairs(labels.shape, px):
         other = labels[upper] != labels[lower]
         mask[upper] |= other
         mask[lower] |= other
@@ -104,22 +101,23 @@ def meets_another(labels: NDArray[Any], px: int) -> NDArray[np.bool_]:
 
 def commonest(labels: NDArray[Any], places: NDArray[np.int64], px: int) -> NDArray[Any]:
     """Return the commonest value other than 0 within `px` of each place."""
-    present = _few_values(labels)
+    present = _few_values(labels, places)
     if present is not None and not len(present):
         return np.asarray(labels.ravel()[places])
     if present is not None:
         return _commonest_of_few(labels, places, px, present)
-    result = labels.ravel()[places].copy()
-    padded, steps = np.pad(labels, px), disc(px)
-    y, x = np.divmod(places, labels.shape[1])
+    steps, result = disc(px), labels.ravel()[places]
+    ruled = _like_themselves(labels, px).ravel()[places] > len(steps) // 2
+    open_ = np.flatnonzero(~ruled | (result == 0))
+    padded = np.pad(labels, px)
+    y, x = np.divmod(places[open_], labels.shape[1])
     centres = (y + px) * padded.shape[1] + x + px
     offsets = steps[:, 0] * padded.shape[1] + steps[:, 1]
-    size = min(_AT_ONCE, max(1, _MOST // len(steps)))
-    for start in range(0, len(places), size):
-        part = slice(start, start + size)
-        open_ = start + _undecided(padded.ravel(), centres[part], offsets, result[part])
-        around = padded.ravel()[centres[open_] + offsets[:, None]]
-        result[open_] = _longest_run(np.sort(around, axis=0), result[open_])
+    size = max(1, _MOST // len(steps))
+    for start in range(0, len(open_), size):
+        part = open_[start : start + size]
+        around = padded.ravel()[centres[start : start + size] + offsets[:, None]]
+        result[part] = _longest_run(np.sort(around, axis=0), result[part])
     return result
 
 
@@ -156,37 +154,47 @@ def _cut_off(there: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.asarray(rows[..., px + 1 :, None] - rows[..., None, : px + 1])
 
 
-def _few_values(labels: NDArray[Any]) -> NDArray[Any] | None:
-    """Return the values other than 0 at rims; None where there are more than `_KINDS`."""
+def _few_values(labels: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any] | None:
+    """Return the values other than 0 at rims; None where there are more than `_KINDS`.
+
+    All places are of regions that have rims, so some of them may tell at once.
+    """
+    if len(np.unique(labels.ravel()[places[:: 1 + len(places) // _SAMPLE]])) > _KINDS:
+        return None
     at_rims = labels[rims(labels)]
     if labels.dtype == np.uint8:
         present = np.flatnonzero(np.bincount(at_rims, minlength=1)).astype(labels.dtype)
-    elif len(np.unique(at_rims[:_SAMPLE])) > _KINDS + 1:
-        return None
     else:
         present = np.unique(at_rims)
     present = present[present != 0]
     return present if len(present) <= _KINDS else None
 
 
-def _undecided(
-    flat: NDArray[Any], centres: NDArray[np.int64], offsets: NDArray[np.int64], own: NDArray[Any]
-) -> NDArray[np.int64]:
-    """Return which places do not have their own value in more than half of the disc.
+def _like_themselves(labels: NDArray[Any], px: int) -> NDArray[Any]:
+    """Count the pixels within `px` of each that have its value; itself is one of them."""
+    counts = np.ones(labels.shape, np.min_scalar_type(len(disc(px))))
+    for upper, lower in _pairs(labels.shape, px):
+        same = (labels[upper] == labels[lower]).view(np.uint8)
+        counts[upper] += same
+        counts[lower] += same
+    return counts
 
-    The nearest pixels are counted first: most places need no others.
+
+def _pairs(shape: tuple[int, ...], px: int) -> Iterator[tuple[_Window, _Window]]:
+    """Yield windows whose pixels are up to `px` from each other, every pair of pixels once.
+
+    Their rows are few, so that what is read for one step is still at hand for the next.
     """
-    needed = len(offsets) // 2 + 1
-    open_ = np.flatnonzero(own != 0)
-    same = np.zeros(len(open_), np.int32)
-    first = 0
-    for last in sorted({min(needed + needed // 4, len(offsets)), len(offsets)}):
-        here, mine = centres[open_], own[open_]
-        for offset in offsets[first:last].tolist():
-            same += flat[here + offset] == mine
-        left = same < needed
-        open_, same, first = open_[left], same[left], last
-    return np.union1d(open_, np.flatnonzero(own == 0))
+    height, width = shape
+    rows = max(1, _BAND // width)
+    steps = [(dy, dx) for dy, dx in disc(px).tolist() if (dy, dx) > (0, 0) and abs(dx) < width]
+    for top in range(0, height, rows):
+        for dy, dx in steps:
+            bottom = min(top + rows, height - dy)
+            if top < bottom:
+                left = slice(max(-dx, 0), width - max(dx, 0))
+                right = slice(max(dx, 0), width - max(-dx, 0))
+                yield (slice(top, bottom), left), (slice(top + dy, bottom + dy), right)
 
 
 def _commonest_of_few(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -17,10 +17,10 @@ from napari_phenoai.core.editing.parts import (
     renumbered,
     round_all,
 )
-from napari_phenoai.core.editing.regions import object_at, same_valued
+from napari_phenoai.core.editing.regions import object_at
+from napari_phenoai.core.editing.runs import runs_of
 from napari_phenoai.core.editing.strokes import line, stroke
 from napari_phenoai.core.editing.tool import Draft, Tool
-from napari_phenoai.core.locking import locked_mask
 from napari_phenoai.errors import InputError
 
 if TYPE_CHECKING:
@@ -238,13 +238,10 @@ class Renumber(Tool):
         """Return the new ids."""
         if not canvas.objects:
             raise InputError("Classes have no numbers of objects.", hint="Use it on objects.")
-        loose = canvas.front(canvas.labels)
-        if canvas.locked:
-            loose &= ~locked_mask(canvas.labels, canvas.locked)
-        numbers, found = same_valued(np.where(loose, canvas.labels, 0))
+        runs = runs_of(canvas.labels, canvas.loose)
         kept = canvas.locked | {canvas.ground}
         free = (value for value in count(1) if value not in kept)
-        ids = [0, *(next(free) for _ in range(found))]
-        checked_value(canvas, max(ids))
-        values = np.where(loose, np.array(ids, canvas.labels.dtype)[numbers], canvas.labels)
-        return Draft(0, 0, values, any(canvas.open_sides))
+        ids = list(islice(free, runs.count))
+        checked_value(canvas, max(ids, default=0))
+        new = runs.painted(np.array(ids, canvas.labels.dtype))
+        return Draft(0, 0, np.where(new > 0, new, canvas.labels), any(canvas.open_sides))

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from napari_phenoai.core.basins import NECK
-from napari_phenoai.core.editing.regions import same_valued
+from napari_phenoai.core.editing.runs import runs_of, stretches
 from napari_phenoai.core.editing.tool import Draft, Tool
 from napari_phenoai.core.geometry import Tile
 from napari_phenoai.core.instances import Objects, survey
-from napari_phenoai.core.locking import locked_mask
 from napari_phenoai.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from napari_phenoai.core.editing.canvas import Canvas
+    from napari_phenoai.core.editing.runs import Runs
     from napari_phenoai.core.instances import Survey
     from napari_phenoai.core.object_table import ObjectTable
 
@@ -83,21 +86,24 @@ class PartAll(Tool):
 
     def draft(self, canvas: Canvas) -> Draft:
         """Return the objects with their ids."""
-        loose = _loose(canvas)
-        classes = self.table.as_classes(canvas.labels, strict=False)
-        classes = np.where(loose, classes, 0).astype(np.uint8)
-        numbers = self.parting.numbers(classes, self.neck)
-        found = numbers > 0
-        kept = _owners(numbers[found], canvas.labels[found], self.table.first)
-        count = int(numbers.max(initial=0))
+        _check_objects(canvas)
+        shape, labels = canvas.labels.shape, canvas.labels.ravel()
+        places, lengths = stretches(labels)
+        classes = self.table.as_classes(labels[places], strict=False)
+        classes[~canvas.loose(labels[places])] = 0
+        numbers = self.parting.numbers(classes.repeat(lengths).reshape(shape), self.neck).ravel()
+        places, lengths = stretches(numbers, labels)
+        found, before = numbers[places], labels[places]
+        kept = _owners(found, before, lengths, self.table.first)
+        count = int(found.max(initial=0))
         new = [number for number in range(1, count + 1) if number not in kept]
-        ids = np.zeros(count + 1, canvas.labels.dtype)
+        ids = np.zeros(count + 1, labels.dtype)
         if new:
             first = canvas.first_new_id(len(new))
             ids[new] = range(first, first + len(new))
         ids[list(kept)] = list(kept.values())
-        values = np.where(found, ids[numbers], canvas.labels)
-        return Draft(0, 0, values, any(canvas.open_sides))
+        after = np.where(found > 0, ids[found], before).repeat(lengths)
+        return Draft(0, 0, after.reshape(shape), any(canvas.open_sides))
 
 
 @dataclass(frozen=True)
@@ -125,40 +131,49 @@ class Pieces(Tool):
 
     def draft(self, canvas: Canvas) -> Draft:
         """Return the new ids."""
-        loose = _loose(canvas)
+        _check_objects(canvas)
+        labels = canvas.labels
+        wanted: Callable[[NDArray[Any]], NDArray[np.bool_]] = canvas.loose
         if self.at is not None:
             place = canvas.place(*self.at)
-            if place is None or not loose[place]:
+            if place is None or not canvas.loose(labels[place]):
                 missing = place is None and canvas.in_plane(*self.at)
                 return Draft.nothing(canvas, touches_border=missing)
-            loose &= canvas.labels == canvas.labels[place]
-        numbers, count = same_valued(np.where(loose, canvas.labels, 0))
-        single = _single(canvas, numbers, count)
+            wanted = partial(_equal, labels[place])
+        runs = runs_of(labels, wanted)
+        single = _single(canvas, runs)
         if not len(single):
             return Draft.nothing(canvas, touches_border=any(canvas.open_sides))
         first = canvas.first_new_id(len(single))
-        ids = np.zeros(count + 1, canvas.labels.dtype)
+        ids = np.zeros(runs.count, labels.dtype)
         ids[single] = range(first, first + len(single))
-        new = ids[numbers]
-        return Draft(0, 0, np.where(new > 0, new, canvas.labels), any(canvas.open_sides))
+        new = runs.painted(ids)
+        return Draft(0, 0, np.where(new > 0, new, labels), any(canvas.open_sides))
 
 
-def _loose(canvas: Canvas) -> NDArray[np.bool_]:
-    """Return the pixels of objects that are not locked."""
+def _equal(value: np.unsignedinteger[Any], values: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray(values == value)
+
+
+def _check_objects(canvas: Canvas) -> None:
     if not canvas.objects:
         what = "Classes are not parted into objects."
         raise InputError(what, hint="Use it in a project of single objects.")
-    loose = canvas.front(canvas.labels)
-    return loose & ~locked_mask(canvas.labels, canvas.locked) if canvas.locked else loose
 
 
-def _owners(numbers: NDArray[Any], ids: NDArray[Any], first: int) -> dict[int, int]:
+def _owners(
+    numbers: NDArray[Any], ids: NDArray[Any], sizes: NDArray[np.int64], first: int
+) -> dict[int, int]:
     """Return which new object keeps which id: by the number of common pixels, each once.
 
-    Ids below `first` are classes and are not kept.
+    Objects are numbered from 1; ids below `first` are classes and are not kept. `sizes`
+    are the pixels that each pair of number and id stands for.
     """
     top = int(ids.max(initial=0)) + 1
-    pairs, counts = np.unique(numbers.astype(np.int64) * top + ids, return_counts=True)
+    inside = numbers > 0
+    keys = numbers[inside].astype(np.int64) * top + ids[inside]
+    pairs, places = np.unique(keys, return_inverse=True)
+    counts = np.bincount(places, sizes[inside], len(pairs))
     order = np.lexsort((pairs, -counts))
     kept: dict[int, int] = {}
     taken: set[int] = set()
@@ -170,19 +185,13 @@ def _owners(numbers: NDArray[Any], ids: NDArray[Any], first: int) -> dict[int, i
     return kept
 
 
-def _single(canvas: Canvas, numbers: NDArray[Any], count: int) -> NDArray[np.int64]:
+def _single(canvas: Canvas, runs: Runs) -> NDArray[np.int64]:
     """Return the regions that are not the main piece of their object."""
-    owner = np.zeros(count + 1, np.int64)
-    owner[numbers.ravel()] = canvas.labels.ravel()
-    owner[0] = 0
-    sizes = np.bincount(numbers.ravel(), minlength=count + 1)
-    opens = np.zeros(count + 1, bool)
-    edges = (numbers[0], numbers[:, 0], numbers[-1], numbers[:, -1])
-    for goes_on, edge in zip(canvas.open_sides, edges, strict=True):
-        if goes_on:
-            opens[edge] = True
-    order = np.lexsort((np.arange(count + 1), -sizes, ~opens, owner))
-    main = np.ones(count + 1, bool)
+    owner = np.zeros(runs.count, np.int64)
+    owner[runs.regions] = canvas.labels[runs.rows, runs.starts]
+    opens = runs.reaching(canvas.open_sides)
+    order = np.lexsort((np.arange(runs.count), -runs.sizes, ~opens, owner))
+    main = np.ones(runs.count, bool)
     main[1:] = owner[order][1:] != owner[order][:-1]
     rest = order[~main]
-    return np.sort(rest[(rest > 0) & ~opens[rest]])
+    return np.sort(rest[~opens[rest]])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Runs", "runs_of"]
+__all__ = ["Runs", "runs_of", "stretches"]
 
 _DENSE = 8
 """From one run in so many pixels on, it is faster to number the pixels than to join the runs."""
@@ -83,10 +83,38 @@ class Runs:
         first = self.rows[wanted] * self.shape[1] + self.starts[wanted]
         return first.repeat(lengths) + _counted(lengths), self.regions[wanted].repeat(lengths)
 
+    def painted(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return a window in which each region has its value; 0 elsewhere.
+
+        Parameters
+        ----------
+        values : ndarray, shape (count,)
+            The value of each region; gives the type of the window.
+        """
+        borders = np.stack([self.starts, self.stops], axis=1) + self.rows[:, None] * self.shape[1]
+        lengths = np.diff(borders.ravel(), prepend=0, append=self.shape[0] * self.shape[1])
+        each = np.zeros(len(lengths), values.dtype)
+        each[1::2] = values[self.regions]
+        return each.repeat(lengths).reshape(self.shape)
+
     def _marked(self, there: NDArray[np.bool_]) -> NDArray[np.bool_]:
         marked = np.zeros(self.count, bool)
         marked[self.regions[there]] = True
         return marked
+
+
+def stretches(*windows: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where stretches of pixels begin that are equal in each window, and their lengths.
+
+    Places are those of the flat windows; a stretch may go on in the next row.
+    """
+    first, *others = (window.ravel() for window in windows)
+    begins = np.ones(first.size, bool)
+    np.not_equal(first[1:], first[:-1], out=begins[1:])
+    for other in others:
+        begins[1:] |= other[1:] != other[:-1]
+    places = np.flatnonzero(begins)
+    return places, np.diff(places, append=first.size)
 
 
 def runs_of(labels: NDArray[Any], wanted: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> Runs:
