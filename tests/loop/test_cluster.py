@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,12 +48,6 @@ def address(cluster: Any) -> str:
     return str(cluster.scheduler_address).replace("tcp://", "dask://")
 
 
-def slowly(share: Share) -> int:
-    """Predict a share, not too fast to be interrupted."""
-    time.sleep(0.3)
-    return predict_share(share)
-
-
 def refuse(share: Share) -> int:
     """Fail as a machine does that does not see the model."""
     raise ModelError(f"No model for {share.uri}.", hint="Look for it.")
@@ -72,6 +67,13 @@ def wait_for(path: str) -> None:
     """Keep a worker busy until a file is there."""
     while not os.path.exists(path):  # noqa: PTH110 - on a worker, which gets text
         time.sleep(0.05)
+
+
+def held(free: object, path: str, share: Share) -> int:
+    """Predict a share; all but the one with the blocks `free` wait until a file is there."""
+    if share.blocks != free:
+        wait_for(path)
+    return predict_share(share)
 
 
 @pytest.fixture
@@ -103,20 +105,23 @@ def in_pieces(shares: list[Share]) -> list[Share]:
 
 
 def test_two_workers_one_of_them_killed_give_the_same_pixels(
-    trained: Project, cluster: Any
+    trained: Project, cluster: Any, tmp_path: Path
 ) -> None:
     shares = in_pieces(shares_of(trained, load_predictor(trained)))
-    assert len(shares) >= 2
+    assert len(shares) >= 4
+    held_up = tmp_path / "go on"
+    predict = partial(held, shares[0].blocks, str(held_up))
     workers = [worker.process.pid for worker in cluster.workers.values()]
-    work = cluster_work(address(cluster), slowly, shares, weight=lambda share: share.area_px)
+    work = cluster_work(address(cluster), predict, shares, weight=lambda share: share.area_px)
     killed = False
     counts: list[int] = []
     try:
         while True:
             progress = next(work)
             assert progress.done <= (progress.total or 0)
-            if not killed and "parts" in progress.message:
+            if not killed and progress.done:
                 os.kill(workers[0], signal.SIGKILL)
+                held_up.touch()
                 killed = True
     except StopIteration as end:
         counts = end.value

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import numpy as np
 import pytest
 
 from napari_phenoai.core.classifier import Classifier
-from napari_phenoai.core.geometry import Tile
+from napari_phenoai.core.geometry import Tile, cover
 from napari_phenoai.core.progress import Progress, finish
 from napari_phenoai.core.records import ImageRecord
 from napari_phenoai.core.remaining import Pace
@@ -176,18 +174,22 @@ def test_stacks_are_predicted_slice_by_slice(tmp_path: Path) -> None:
 
 
 CHILD = """
-import sys, time
+import os, signal, sys, threading
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from test_engine import QuickPredictor, noise, open_store
 from napari_phenoai.loop.predict import predict_image
 from napari_phenoai.testing.fakes import ArraySource, toy_card
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
 source = ArraySource(noise(1, 2600, 3100))
 store = open_store(Path({folder!r}), source.shape)
 predictor = QuickPredictor(toy_card(), block_px=(1024, 1024))
-print("ready", flush=True)
-for _ in predict_image(source, predictor, store):
-    pass
+for progress in predict_image(source, predictor, store):
+    if progress.done >= {after}:
+        threading.Timer({seconds}, die).start() if {seconds} else die()
 """
 
 
@@ -196,19 +198,15 @@ def test_killed_anywhere_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
     predictor = QuickPredictor(toy_card(), block_px=(1024, 1024))
     one = open_store(tmp_path / "one", source.shape)
     finish(predict_image(source, predictor, one))
-    rng = np.random.default_rng(0)
-    tests = str(Path(__file__).parent)
-    for number in range(4):
+    whole = list(cover("image", source.shape[-2:], 512))
+    tests, left = str(Path(__file__).parent), []
+    for number, (after, seconds) in enumerate([(0, 0.1), (1, 0.01), (10, 0), (20, 0.02)]):
         folder = tmp_path / f"killed{number}"
-        code = CHILD.format(tests=tests, folder=str(folder))
+        code = CHILD.format(tests=tests, folder=str(folder), after=after, seconds=seconds)
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-        with subprocess.Popen(
-            [sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment
-        ) as child:
-            assert child.stdout is not None
-            child.stdout.readline()
-            time.sleep(float(rng.uniform(0.02, 0.6)))
-            child.send_signal(signal.SIGKILL)
+        subprocess.run([sys.executable, "-c", code], env=environment, check=False, timeout=300)
         again = open_store(folder, source.shape)
+        left.append(len(again.missing(whole)))
         finish(predict_image(source, predictor, again))
         assert files(again.path) == files(one.path)
+    assert 0 < left[2] <= len(whole) - 10, "it was killed half-way"

@@ -12,7 +12,7 @@ from napari_phenoai.core.geometry import Tile
 from napari_phenoai.core.progress import finish
 from napari_phenoai.errors import InputError
 from napari_phenoai.io.project import Project
-from napari_phenoai.loop.slices import edits_between
+from napari_phenoai.loop.slices import filled_between
 from napari_phenoai.testing.large import large_image
 
 if TYPE_CHECKING:
@@ -63,16 +63,15 @@ def test_planes_between_are_filled_in_the_value_of_the_first(
         _paint(project, 4, _disc(140, 180, 20), value=3)
         places = (0, 100, 100), (4, 140, 180)
         first, last = places[::-1] if turned else places
-        edits = edits_between(project, image, first, last, author="ana")
-        assert [edit.tile.z for edit in edits] == [1, 2, 3]
-        for edit in edits:
-            project.labels(image).apply(edit)
+        edit = filled_between(project, image, first, last, author="ana")
+        assert edit is not None
+        assert [part.tile.z for part in edit.planes] == [1, 2, 3]
+        project.labels(image).apply(edit)
         areas = [int((_plane(project, z) > 0).sum()) for z in range(5)]
         assert areas == sorted(areas, reverse=True)
         assert len(set(areas)) == 5
         assert _plane(project, 2)[120, 140] == (3 if turned else 2), "half way"
-        for edit in reversed(edits):
-            project.labels(image).apply(edit.inverse())
+        project.labels(image).apply(edit.inverse())
         assert not any(_plane(project, z).any() for z in (1, 2, 3))
 
 
@@ -80,7 +79,8 @@ def test_an_object_larger_than_the_first_window_is_found_whole(project: Project)
     with project:
         image = _paint(project, 0, _disc(350, 400, 330))
         _paint(project, 2, _disc(350, 400, 330))
-        (edit,) = edits_between(project, image, (0, 350, 400), (2, 350, 400))
+        edit = filled_between(project, image, (0, 350, 400), (2, 350, 400))
+        assert edit is not None
         wanted = _disc(350, 400, 330).sum()
         assert abs(int((edit.after == 2).sum()) - wanted) < 0.01 * wanted
 
@@ -90,7 +90,9 @@ def test_what_is_locked_stays(project: Project) -> None:
         image = _paint(project, 0, _disc(100, 100, 40))
         _paint(project, 2, _disc(100, 100, 40))
         _paint(project, 1, _disc(100, 100, 10), value=1)
-        (edit,) = edits_between(project, image, (0, 100, 100), (2, 100, 100), locked=frozenset({1}))
+        places = (0, 100, 100), (2, 100, 100)
+        edit = filled_between(project, image, *places, locked=frozenset({1}))
+        assert edit is not None
         project.labels(image).apply(edit)
         between = _plane(project, 1)
         np.testing.assert_array_equal(between == 1, _disc(100, 100, 10))
@@ -102,6 +104,6 @@ def test_what_cannot_be_is_refused(project: Project) -> None:
         image = _paint(project, 0, _disc(100, 100, 40))
         _paint(project, 2, _disc(100, 100, 40))
         with pytest.raises(InputError, match="no object"):
-            edits_between(project, image, (0, 100, 100), (2, 600, 600))
+            filled_between(project, image, (0, 100, 100), (2, 600, 600))
         with pytest.raises(InputError, match="No plane lies between"):
-            edits_between(project, image, (0, 100, 100), (1, 100, 100))
+            filled_between(project, image, (0, 100, 100), (1, 100, 100))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from napari_phenoai.core.edits import edit_between
@@ -427,6 +427,7 @@ def files(store: LabelStore) -> dict[str, int]:
 
 @settings(deadline=None, max_examples=10)
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.booleans()), min_size=1, max_size=6))
+@example([(9010, False)])
 def test_chunks_written_are_chunks_touched(
     tmp_path_factory: pytest.TempPathFactory, strokes: list[tuple[int, bool]]
 ) -> None:
@@ -444,7 +445,8 @@ def test_chunks_written_are_chunks_touched(
             before = files(store)
             store.apply(edit)
             after = files(store)
-            assert {name for name in after if after[name] != before.get(name)} == touched
+            written = {name for name in before | after if after.get(name) != before.get(name)}
+            assert written == touched, "a chunk that is erased whole loses its file"
 
 
 def test_an_edit_of_a_stale_window_leaves_the_other_pixels_alone(
@@ -568,6 +570,59 @@ def test_the_lower_levels_get_right_by_themselves(make: Callable[..., LabelStore
     store.close()
 
 
+def levels_right(store: LabelStore) -> bool:
+    expected = np.asarray(store.levels[0])
+    for level in store.levels:
+        if not np.array_equal(np.asarray(level), expected):
+            return False
+        expected = reduced(expected)
+    return True
+
+
+def test_an_edit_while_the_levels_are_told_to_stop_gets_them_right_too(
+    make: Callable[..., LabelStore],
+) -> None:
+    store, tile = make(1, 1100, 1100), Tile("leaf", 500, 500, 40, 40)
+    made, go_on = threading.Event(), threading.Event()
+
+    def hold(_: Tile) -> None:
+        made.set()
+        assert go_on.wait(60)
+
+    store.listeners.append(hold)
+    store.apply(stroke(store, tile, 1))
+    assert made.wait(60)
+    stopper = threading.Thread(target=store._lower.stop, args=(0,))
+    stopper.start()
+    assert store._lower._stop.wait(60)
+    store.apply(stroke(store, tile, 2))
+    go_on.set()
+    stopper.join(60)
+    levels_made()
+    assert levels_right(store)
+
+
+def test_closing_waits_for_an_edit_of_the_last_moment(
+    make: Callable[..., LabelStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = make(1, 1100, 1100)
+    edits = [stroke(store, Tile("leaf", 900, y, 40, 40), 2) for y in (100, 900)]
+    stop = LowerLevels.stop
+
+    def stop_late(lower: LowerLevels, seconds: float) -> None:
+        stop(lower, seconds)
+        if edits:
+            store.apply(edits.pop())
+
+    monkeypatch.setattr(LowerLevels, "stop", stop_late)
+    store.apply(edits.pop())
+    store.close()
+    assert not edits
+    assert not store._writer._lock.held
+    assert store._lower._thread is None
+    assert levels_right(store)
+
+
 def test_levels_that_were_not_made_before_the_end_are_made_at_the_next_opening(
     make: Callable[..., LabelStore], ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -647,7 +702,7 @@ def test_a_listener_may_read_and_close(make: Callable[..., LabelStore]) -> None:
         done.clear()
         store.apply(stroke(store, tile, value))
         assert done.wait(60)
-        levels_made()
+    levels_made()
     assert seen[-1] == 2
 
 

@@ -110,10 +110,17 @@ class LabelWriter:
                 raise
 
     def close(self) -> None:
-        """Let the lock go, after waiting a little for the lower levels."""
-        self._lower.stop(_CLOSE_SECONDS)
-        with self.mutex:
-            self._lock.release()
+        """Let the lock go, after waiting a little for the lower levels.
+
+        They are written with the lock only, so what another thread changes meanwhile is
+        waited for as well.
+        """
+        while True:
+            self._lower.stop(_CLOSE_SECONDS)
+            with self.mutex:
+                if not self._lower.wanted:
+                    self._lock.release()
+                    return
 
     @contextmanager
     def opened(self) -> Iterator[None]:

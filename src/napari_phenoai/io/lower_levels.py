@@ -68,30 +68,39 @@ class LowerLevels:
         self._hurry = threading.Event()
         self._stop = threading.Event()
 
+    @property
+    def wanted(self) -> bool:
+        """Whether they are being made, or soon will be."""
+        with self._state:
+            working = self._thread is not None and not self._stop.is_set()
+            return working or self._wanted
+
     def soon(self) -> None:
         """See to it in a moment, in a thread that ends when all is done."""
         with self._state:
             self._wanted = True
-            if self._thread is not None:
-                return
-            self._hurry.clear()
-            self._stop.clear()
-            self._thread = threading.Thread(target=self._run, name=f"levels of {self._image.id}")
-            self._thread.start()
+            if self._thread is None:
+                self._start()
 
     def stop(self, seconds: float) -> None:
-        """Let the thread finish for at most `seconds`; what is left is left for later."""
+        """Let the thread finish for at most `seconds`; what is left is left for later.
+
+        What `soon` asks for after that time is seen to by another thread.
+        """
         with self._state:
             thread = self._thread
         if thread is None:
             return
+        own = thread is threading.current_thread()
         self._hurry.set()
-        if thread is threading.current_thread():
-            self._stop.set()
-            return
-        thread.join(seconds)
-        self._stop.set()
-        thread.join()
+        if not own:
+            thread.join(seconds)
+        with self._state:
+            if self._thread is thread:
+                self._wanted = False
+                self._stop.set()
+        if not own:
+            thread.join()
 
     def update(self, stop: threading.Event | None = None) -> None:
         """Make anew, here and now, all that is behind; or what can be done until `stop` is set.
@@ -164,9 +173,18 @@ class LowerLevels:
                 self._journal().prune(self._stop.is_set)
 
     def _go_on(self) -> bool:
+        """Tell whether there is more to do; where there is not, the thread ends."""
         with self._state:
-            if not self._wanted or self._stop.is_set():
-                self._thread = None
-                return False
-            self._wanted = False
-            return True
+            if self._wanted and not self._stop.is_set():
+                self._wanted = False
+                return True
+            self._thread = None
+            if self._wanted:
+                self._start()
+            return False
+
+    def _start(self) -> None:
+        self._hurry.clear()
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name=f"levels of {self._image.id}")
+        self._thread.start()

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from napari_phenoai.core.edits import Edit
     from napari_phenoai.io.project import Project
 
-__all__ = ["edits_between", "filled_between"]
+__all__ = ["filled_between"]
 
 _FIRST_PX, _MOST_PX = 256, 4096
 
 
-def edits_between(
+def filled_between(
     project: Project,
     image: str,
     first: tuple[int, int, int],
@@ -28,11 +28,11 @@ def edits_between(
     *,
     locked: frozenset[int] = frozenset(),
     author: str = "",
-) -> list[Edit]:
+) -> Edit | None:
     """Return what fills the planes between two planes in which an object is labelled.
 
-    Nothing is written. Each edit has the value that the object has in the plane that was
-    named first: its class, or in a project of objects its id.
+    Nothing is written. It has the value that the object has in the plane that was named
+    first: its class, or in a project of objects its id.
 
     Parameters
     ----------
@@ -45,12 +45,13 @@ def edits_between(
     locked : frozenset of int
         Label values whose pixels stay as they are.
     author : str
-        Whom the edits name.
+        Whom the edit names.
 
     Returns
     -------
-    list of Edit
-        One for each plane between in which something changes, in the order of planes.
+    Edit or None
+        All planes in one, which is one step of undo; its tool is ``slices``. None where
+        nothing changes.
 
     Raises
     ------
@@ -79,32 +80,7 @@ def edits_between(
         height, width = mark.mask.shape
         tile = Tile(image, mark.y, mark.x, height, width, z).clipped(plane)
         made.append(use(Stamp(mark, value), read(tile)).edit(author))
-    return [edit for edit in made if edit is not None]
-
-
-def filled_between(
-    project: Project,
-    image: str,
-    first: tuple[int, int, int],
-    last: tuple[int, int, int],
-    *,
-    locked: frozenset[int] = frozenset(),
-    author: str = "",
-) -> Edit | None:
-    """Return what `edits_between` does as one edit, which is one step of undo.
-
-    Returns
-    -------
-    Edit or None
-        Its tool is ``slices``; None where nothing changes.
-
-    Raises
-    ------
-    InputError
-        As `edits_between`.
-    """
-    edits = edits_between(project, image, first, last, locked=locked, author=author)
-    return one_step(edits, tool="slices")
+    return one_step([edit for edit in made if edit is not None], tool="slices")
 
 
 def _read(project: Project, locked: frozenset[int], tile: Tile) -> Canvas:

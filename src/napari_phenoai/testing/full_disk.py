@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["fill", "free", "small_disk"]
 
 _FILLER = "filler"
+_BLOCK = b"\1" * (1 << 20)
 
 
 @contextmanager
@@ -50,7 +51,7 @@ def fill(disk: Path, left: int = 0) -> None:
     handle = os.open(file, os.O_WRONLY | os.O_CREAT)
     try:
         os.lseek(handle, 0, os.SEEK_END)
-        while os.write(handle, b"\1" * 4096):
+        while os.write(handle, _BLOCK):
             pass
     except OSError:
         os.truncate(file, max(0, file.stat().st_size - left))
