@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
+from napari_phenoai.core.endpoints import Endpoint
+from napari_phenoai.core.forms import Form, FormField
 from napari_phenoai.errors import (
     AnswerError,
     NoAnswerError,
@@ -16,8 +20,10 @@ from napari_phenoai.errors import (
     ServerFailedError,
 )
 from napari_phenoai.remote.answers import read_answer
-from napari_phenoai.remote.deepaas import DeepaasClient
+from napari_phenoai.remote.calls import StoppedError
+from napari_phenoai.remote.deepaas import _PROBE, DeepaasClient
 from napari_phenoai.remote.picture_files import picture_upload
+from napari_phenoai.remote.spec import Offer
 from napari_phenoai.remote.transport import Limits
 
 TILE = np.zeros((3, 16, 16), np.uint8)
@@ -129,21 +135,63 @@ def test_a_training_makes_the_server_busy(own_deepaas: Any) -> None:
 
 
 def test_a_server_that_is_frozen(raw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_phenoai.core.endpoints import Endpoint
-    from napari_phenoai.core.forms import Form
-    from napari_phenoai.remote.spec import Offer
-
     monkeypatch.setattr("napari_phenoai.remote.deepaas._PROBE", Limits(read_seconds=0.5))
-    server = raw(raw.silence)
-    form = Form(fields=(_file(),))
-    offer = Offer("m", "/v2/models/m", form)
+    assert _asked(raw(raw.silence)).diagnosis == "frozen"
+
+
+@pytest.mark.parametrize("models", ["silent", "late"])
+def test_a_server_that_is_overloaded_is_not_called_frozen(
+    raw: Any, models: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose modules cannot describe themselves now, and one that answers late."""
+    monkeypatch.setattr("napari_phenoai.remote.deepaas._PROBE", _PROBE)
+
+    def answer(connection: Any, server: Any) -> None:
+        line = raw.read(connection, server).split(b"\r\n")[0]
+        if b"/predict/" in line or (models == "silent" and b"/models/ " in line):
+            raw.silence(connection, server)
+        if models == "late":
+            time.sleep(6)
+        connection.sendall(raw.reply(b"[]"))
+
+    assert _asked(raw(answer)).diagnosis == "slow"
+
+
+def test_nobody_has_to_wait_while_it_is_looked_after(raw: Any) -> None:
+    stop = threading.Event()
+
+    def answer(connection: Any, server: Any) -> None:
+        if b"/predict/" not in raw.read(connection, server):
+            stop.set()  # now it is looked after
+        raw.silence(connection, server)
+
+    with pytest.raises(StoppedError):
+        _asked(raw(answer), stop)
+
+
+def test_trainings_that_run_for_ever_may_have_crashed(raw: Any) -> None:
+    def answer(connection: Any, server: Any) -> None:
+        line = raw.read(connection, server).split(b"\r\n")[0]
+        if b"/predict/" in line:
+            raw.silence(connection, server)
+        run = json.dumps([{"uuid": "0" * 32, "status": "running", "args": {}}]).encode()
+        connection.sendall(raw.reply(run))
+
+    server = raw(answer)
     with DeepaasClient(Endpoint(name="lab", url=server.url)) as client:
-        with pytest.raises(NoAnswerError) as error:
-            client.predict(offer, {"image": picture_upload(TILE)}, seconds=0.5)
-    assert error.value.diagnosis == "frozen"
+        for crashed in (False, True):
+            error = _asked(server, client=client)
+            assert error.diagnosis == "busy"
+            assert ("crashed" in error.hint) == crashed
 
 
-def _file() -> Any:
-    from napari_phenoai.core.forms import FormField
-
-    return FormField("image", "file", is_picture=True)
+def _asked(
+    server: Any, stop: threading.Event | None = None, client: DeepaasClient | None = None
+) -> NoAnswerError:
+    """Return the error of a prediction that is not answered for half a second."""
+    field = FormField("image", "file", is_picture=True)
+    offer, files = Offer("m", "/v2/models/m", Form((field,))), {"image": picture_upload(TILE)}
+    client = client or DeepaasClient(Endpoint(name="lab", url=server.url))
+    with pytest.raises(NoAnswerError) as error:
+        client.predict(offer, files, seconds=0.5, stop=stop)
+    return error.value

@@ -77,6 +77,9 @@ def test_which_file_takes_the_picture() -> None:
     assert both.picture is not None
     assert both.picture.name == "image"
     assert form({"name": "a", **file}, {"name": "b", **file}).picture is None
+    needed = form({"name": "regions", **file}, {"name": "scan", "required": True, **file})
+    assert needed.picture is not None
+    assert needed.picture.name == "scan"
     none_default = form({"name": "image", "default": "None", **file})
     assert none_default.fields[0].default is None
 
@@ -95,6 +98,41 @@ def test_values_are_spelled_as_the_server_reads_them() -> None:
     assert list(sent.query) == [*crop, ("invert", "true"), ("epochs", "3")]
     assert sent.texts == (("pass", "hush"),)
     assert "hush" not in repr(sent)
+
+
+def test_lists_of_choices_and_lists_in_lists() -> None:
+    organs = only(type="array", items={"type": "string", "enum": ["leaf", "stem"]})
+    assert organs.read("leaf, stem") == ("leaf", "stem")
+    with pytest.raises(ValueError, match="petal: Must be one of: leaf, stem"):
+        organs.read("leaf, petal")
+    for items in ({"type": "array", "items": {"type": "integer"}}, {"type": "object"}):
+        nested = only(type="array", items=items, default=[[8, 16]])
+        assert (nested.kind, nested.default) == ("raw", "[[8, 16]]")
+        assert nested.spelled(nested.read("[[1, 2]]")) == ["[[1, 2]]"]
+
+
+def test_values_that_the_server_reads_in_headers_travel_there() -> None:
+    made = form_of(
+        [
+            {"name": "Accept-Language", "in": "header", "type": "string", "default": "en"},
+            {"name": "X-Sizes", "in": "header", "type": "array", "items": {"type": "integer"}},
+        ]
+    )
+    sent = encoded(made, {"Accept-Language": "de", "X-Sizes": "1, 2"})
+    assert sent.headers == (("Accept-Language", "de"), ("X-Sizes", "1, 2"))
+    assert sent.query == ()
+    for text in ("d\u00e9", "a\nHost: b"):
+        with pytest.raises(FieldsError, match="accents"):
+            encoded(made, {"Accept-Language": text})
+
+
+@pytest.mark.parametrize(
+    "name", ["Authorization", "host", "Cookie", "Content-Length", "Transfer-Encoding", "a b", "X:"]
+)
+def test_no_form_sets_the_headers_that_say_who_asks_and_how(name: str) -> None:
+    made = form_of([{"name": name, "in": "header", "type": "string"}])
+    with pytest.raises(FieldsError, match="cannot be sent"):
+        encoded(made, {name: "x"})
 
 
 def test_every_wrong_value_is_named() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from napari_phenoai.core.endpoints import Endpoint
 from napari_phenoai.core.forms import Form
+from napari_phenoai.core.progress import finish
 from napari_phenoai.core.remote_training import RemoteTraining
 from napari_phenoai.errors import EndpointError, RefusedError, SignInError
 from napari_phenoai.io.trainings import TrainingStore
@@ -94,6 +96,26 @@ def test_other_answers_are_asked_for_again(door: Door, status: str) -> None:
     with pytest.raises(EndpointError) as error:
         look(door.client, OFFER, UUID)
     assert not isinstance(error.value, SignInError)
+
+
+def test_a_training_that_tells_nothing_new_for_long_may_have_crashed(
+    door: Door, tmp_path: Path
+) -> None:
+    run = {"uuid": UUID, "status": "running", "args": {}}
+    door.train = door.raw.reply(json.dumps(run).encode())
+    with tiny_project(tmp_path / "field.phenoai", 1) as project:
+        TrainingStore(project.path).save(TRAINING)
+        pace = replace(QUICK, news=0.2)
+        work = follow_training(project, lambda _: door.client, TRAINING.id, pace)
+        messages = [next(work).message]
+        while "crashed" not in messages[-1]:
+            messages.append(next(work).message)
+        assert any("waits for its turn" in message for message in messages[:-1])
+        assert "may freeze that server" in messages[-1]
+        assert TrainingStore(project.path).get(TRAINING.id).state == "running"
+        run["status"] = "done"
+        door.train = door.raw.reply(json.dumps(run).encode())
+        assert finish(work).state == "done"
 
 
 def test_a_training_is_followed_through_all_of_it_and_who_follows_hears_of_it(

@@ -17,7 +17,8 @@ from PIL import Image
 
 from napari_phenoai.core.mapping import ValueMapping, propose
 from napari_phenoai.core.scheme import ClassScheme
-from napari_phenoai.errors import AnswerError, EndpointError, LabelError
+from napari_phenoai.errors import AnswerError, EndpointError, InputError, LabelError
+from napari_phenoai.loop.remote_predict import mapping_of
 from napari_phenoai.remote.answers import read_answer
 from napari_phenoai.remote.archives import safe_members
 from napari_phenoai.remote.pictures import read_picture
@@ -191,6 +192,35 @@ def test_outlines_of_several_kinds() -> None:
         assert not mask.values[:14].any()
 
 
+def test_outlines_under_names_that_only_their_author_knows() -> None:
+    square = [[16, 16], [47, 16], [47, 47], [16, 47]]
+    box = [[0, 0], [63, 63]]
+    for item in (
+        {"organ": "leaf", "sureness": 0.9, "frame": box, "rim_xy": square},
+        {"kind_of": "leaf", "outline": square, "keypoints": [[1, 1], [60, 1], [60, 60]]},
+        {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [square]},
+         "properties": {"label": "leaf"}},
+        {"type": "Feature", "geometry": {"type": "MultiPolygon", "coordinates": [[square], [box]]},
+         "properties": {"classification": {"name": "leaf", "color": [200, 0, 0]}}},
+    ):  # fmt: skip
+        mask = read_answer(told({"things": [item], "size": [64, 64]}), (64, 64))
+        assert mask.names == {1: "leaf"}
+        assert mask.values[20:44, 20:44].all()
+        assert not mask.values[:14].any()
+    for other in (
+        {"organ": "leaf", "keypoints": square},
+        {"organ": "leaf", "one": square, "two": square},
+        {"organ": "leaf", "frame": box},
+    ):
+        with pytest.raises(AnswerError, match="no mask"):
+            read_answer(told({"things": [other]}), (64, 64))
+
+
+def test_a_class_without_a_name_is_called_by_its_number() -> None:
+    thing = {"class": 7, "polygon": [[0, 0], [30, 0], [30, 30]]}
+    assert read_answer(told([thing]), (64, 64)).names == {1: "class 7"}
+
+
 def test_classes_of_outlines_keep_their_order() -> None:
     def thing(number: int, x: int) -> dict[str, object]:
         return {"class": number, "name": f"c{number}", "polygon": [[x, 0], [x + 9, 0], [x, 30]]}
@@ -226,6 +256,21 @@ def test_the_mask_named_like_the_picture_is_taken() -> None:
     files = {"a.png": encoded(blobs(2)), "tile.jpg": encoded(blobs(3)), "notes.txt": b"hello"}
     found = read_answer(answer(zipped(files)), (64, 64), "tile.png")
     np.testing.assert_array_equal(found.values, blobs(3))
+
+
+def test_what_lies_beside_the_masks_in_a_zip_does_not_count() -> None:
+    photo = encoded(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8), "JPEG")
+    leaf, stem = (encoded((blobs(3) == n).astype(np.uint8)[::2, ::2] * 255) for n in (1, 2))
+    files = {"overlay.jpg": photo, "masks/leaf.png": leaf, "masks/stem.png": stem}
+    found = read_answer(answer(zipped(files)), (64, 64))
+    np.testing.assert_array_equal(found.values, blobs(3))
+    assert found.names == {1: "leaf", 2: "stem"}
+    files = {"images/tile.png": photo, "labels/tile.png": encoded(blobs(3))}
+    np.testing.assert_array_equal(
+        read_answer(answer(zipped(files)), (64, 64), "tile.png").values, blobs(3)
+    )
+    files = {"labellum.png": leaf, "unmasked.png": stem}
+    assert read_answer(answer(zipped(files)), (64, 64)).names == {1: "labellum", 2: "unmasked"}
 
 
 def test_several_masks_that_cannot_be_told_apart() -> None:
@@ -286,6 +331,9 @@ def test_what_values_mean_is_proposed() -> None:
     named = propose([0, 1, 2], SCHEME, {1: "Flower", 2: "plant"})
     assert named.pairs == {0: 1, 1: 3, 2: 2}
     assert not named.confirmed
+    other = propose([0, 1, 2], SCHEME, {1: "leaf", 2: "Flower"})
+    assert other.pairs == {0: 1, 1: 2, 2: 3}
+    assert "names of its own" in other.reason
     assert all(propose(values, SCHEME).reason for values in ([0], [0, 255], [0, 9]))
 
 
@@ -306,3 +354,41 @@ def test_a_person_changes_and_confirms_a_mapping_and_it_is_kept() -> None:
         again.apply(np.array([[7]]))
     with pytest.raises(LabelError, match="class 9"):
         again.confirm({3: 9}).check(SCHEME)
+
+
+def test_what_was_said_of_names_holds_whatever_number_they_get() -> None:
+    names = {1: "leaf", 2: "stem"}
+    mapping = ValueMapping(pairs={0: 1, 1: 2, 2: 3}, confirmed=True).naming(names)
+    assert (mapping.pairs, mapping.names) == ({0: 1}, {"leaf": 2, "stem": 3})
+    assert mapping.apply(np.array([[0, 1, 2]]), names).tolist() == [[1, 2, 3]]
+    assert mapping.apply(np.array([[0, 1]]), {1: "Stem"}).tolist() == [[1, 3]]
+    with pytest.raises(LabelError, match=r"value 1 \(root\)"):
+        mapping.apply(np.array([[0, 1]]), {1: "root"})
+    again = ValueMapping.model_validate_json(mapping.model_dump_json())
+    assert again == mapping
+    with pytest.raises(LabelError, match="class 9"):
+        mapping.but(names={"leaf": 9}).check(SCHEME)
+
+
+def test_a_colour_means_the_same_in_every_picture() -> None:
+    green, red = (0, 158, 115), (213, 94, 0)
+    both, one = np.zeros((2, 64, 64, 3), np.uint8)
+    both[:20], both[40:], one[40:] = green, red, red
+    first, second = (read_answer(answer(encoded(each)), (64, 64)) for each in (both, one))
+    called = {name: value for value, name in first.names.items()}
+    said = propose(first.distinct, SCHEME, first.names)
+    said = said.confirm({called["colour #009e73"]: 2, called["colour #d55e00"]: 3})
+    mapping = said.naming(first.names)
+    assert mapping.apply(first.values, first.names)[0, 0] == 2
+    classes = mapping.apply(second.values, second.names)
+    assert set(np.unique(classes[40:])) == {3}
+    assert set(np.unique(classes[:40])) == {1}
+
+
+def test_a_person_writes_names_or_values() -> None:
+    found = mapping_of("leaf=plant, colour #00ff00 = Flower,0=soil,*=unlabelled", SCHEME)
+    assert (found.pairs, found.rest) == ({0: 1}, 0)
+    assert found.names == {"leaf": 2, "colour #00ff00": 3}
+    for text in ("leaf", "=plant", "leaf=tree", ""):
+        with pytest.raises(InputError, match="does not say"):
+            mapping_of(text, SCHEME)

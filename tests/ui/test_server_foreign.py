@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QLabel
 
 from napari_phenoai.core.endpoints import Endpoint
 from napari_phenoai.io.endpoints import EndpointBook
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 OTHERS = Path(
     os.environ.get("PHENOAI_REMOTE", Path(__file__).resolve().parents[3] / "shared" / "remote")
 )
+OWN = Path(__file__).resolve().parents[1] / "servers"
 LONG = 120
 _mouse: Any = QTest
 
@@ -128,3 +130,57 @@ def test_a_module_in_the_style_of_angers_gets_what_is_typed_in_and_its_echo_is_n
     assert "'rx': 'aaaa'" in said
     assert "'rx': 'bbb'" not in said
     assert "original_filename='tile.png'" in said
+
+
+def test_a_module_in_a_style_of_its_own_predicts_by_names_and_trains_by_its_form(
+    opened: Callable[[str, str, Path], tuple[Hands, ServersDock]],
+) -> None:
+    hands, dock = opened("herbarium", "phenoai_test_herbarium", OWN)
+    page = dock.predict
+    settings = page.settings
+    view = settings.form_view
+    assert view is not None
+    assert not settings.picture_box.isVisibleTo(settings), "one file is required: the picture"
+    click(page.predict_button)
+    assert view.problems["backend"].isVisibleTo(page)
+    view.inputs["backend"].value = "fast"
+    view.inputs["shrink"].value = 1
+    view.inputs["organs"].value = "stem, leaf"
+    click(page.predict_button)
+    mapping = page.answer.mapping
+    hands.wait(lambda: mapping.isVisibleTo(page), LONG)
+    hands.wait(lambda: not page.work.running, LONG)
+    words = {label.text() for label in mapping.findChildren(QLabel)}
+    assert {"1  leaf", "2  stem"} <= words
+    for value, number in ((0, 1), (1, 2), (2, 1)):
+        mapping.boxes[value].setCurrentIndex(mapping.boxes[value].findData(number))
+    click(mapping.confirm_button)
+    session = hands.session
+    hands.wait(lambda: session.desk is not None and session.desk.proposal.model_id, LONG)
+    desk, project = session.desk, session.project
+    assert desk is not None
+    assert project is not None
+    red = project.source(desk.tile.image).read(desk.tile)[0]
+    np.testing.assert_array_equal(desk.labels == 2, red > 127)
+    hands.wait(lambda: page.answer.meaning.isVisibleTo(page), LONG)
+    assert "leaf = plant, stem = soil" in page.answer.meaning.text()
+    # What was said can be changed, and names stay names.
+    click(page.answer.change_button)
+    words = {label.text().partition("  ")[2] for label in mapping.findChildren(QLabel)}
+    assert {"leaf", "stem"} <= words
+    assert mapping.mapping.names == {"leaf": 2, "stem": 1}
+    # Its training wants three values that only its author knows.
+    dock.tabs.setCurrentIndex(2)
+    train = dock.train
+    hands.wait(train.train_button.isEnabled, LONG)
+    form = train.settings.form_view
+    assert form is not None
+    click(train.train_button)
+    assert [name for name, label in form.problems.items() if label.isVisibleTo(train)] == [
+        "sheets", "passes", "organs"
+    ]  # fmt: skip
+    for name, wish in (("sheets", "/data"), ("passes", 3), ("organs", "leaf")):
+        form.inputs[name].value = wish
+    click(train.train_button)
+    hands.wait(lambda: "Done there" in train.message.text(), LONG)
+    assert '"passes": 3' in train.message.text()

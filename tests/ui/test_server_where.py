@@ -13,6 +13,7 @@ from tests.remote.test_oscar import OTHER, TOKEN, cluster, storage
 
 from napari_phenoai.core.geometry import Tile
 from napari_phenoai.core.progress import finish
+from napari_phenoai.io.own_cluster import OwnCluster
 from napari_phenoai.io.project import Project
 from napari_phenoai.loop.predict import predict_project
 from napari_phenoai.testing.project import tiny_project
@@ -139,8 +140,7 @@ def test_a_dask_cluster_predicts_all_images_as_this_computer_does(
     assert project is not None
     assert served is not None
     hands.settle()
-    kept = project.ledger.get_setting("cluster-address")
-    assert kept == f"dask://{workers}"
+    assert OwnCluster().read() == f"dask://{workers}"
     with Project.open(copy) as local:
         finish(predict_project(local))
         for image in project.images():

@@ -21,6 +21,7 @@ from napari_phenoai.ui.servers import ServersDock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import napari
     from pytestqt.qtbot import QtBot
@@ -117,6 +118,29 @@ def test_a_wrong_address_is_explained_and_kept_to_be_corrected(
     assert page.url_edit.text() == typed
     assert dock.desk.states == {}
     qtbot.waitUntil(page.add_button.isEnabled, timeout=LONG)
+
+
+def test_a_certificate_of_an_institute_is_chosen_when_it_is_needed(
+    dock: ServersDock,
+    qtbot: QtBot,
+    own_certificate: tuple[Path, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file, url = own_certificate
+    page = dock.servers
+    assert not page.trust_button.isVisibleTo(page)
+    page.url_edit.setText(url)
+    click(page.add_button)
+    qtbot.waitUntil(lambda: page.trust_button.isVisibleTo(page), timeout=LONG)
+    assert "is not trusted" in page.problem.text()
+    monkeypatch.setattr(
+        "napari_phenoai.ui.server_list.QFileDialog.getOpenFileName", lambda *_: (str(file), "")
+    )
+    qtbot.waitUntil(page.add_button.isEnabled, timeout=LONG)
+    click(page.trust_button)
+    # it is trusted now, and found to be no server that predicts
+    qtbot.waitUntil(lambda: "does not answer as" in page.problem.text(), timeout=LONG)
+    assert not page.trust_button.isVisibleTo(page)
 
 
 def test_the_window_lives_while_a_server_says_nothing(

@@ -154,6 +154,26 @@ def test_the_wheel_changes_no_value_on_the_way_through_a_form(view: FormView) ->
     assert box.value() == 4
 
 
+def test_lists_in_lists_and_of_choices_have_a_line_that_says_what_fits(qtbot: QtBot) -> None:
+    inner = {"type": "array", "items": {"type": "integer"}}
+    listed: list[dict[str, Any]] = [
+        {"name": "anchors", "in": "query", "type": "array", "items": inner, "default": [[8], [9]]},
+        {"name": "odd", "in": "query", "type": "array", "default": [{"a": 1}]},
+        {"name": "organs", "in": "query", "type": "array", "default": ["leaf"],
+         "items": {"type": "string", "enum": ["leaf", "stem"]}},
+    ]  # fmt: skip
+    view = FormView(form_of(listed))
+    qtbot.addWidget(view)
+    assert view.inputs["anchors"].value == "[[8], [9]]"
+    assert view.values() == {}
+    assert "leaf, stem" in view.inputs["organs"].widget.toolTip()
+    view.inputs["organs"].value = "leaf, petal"
+    assert view.read() is None
+    assert "petal" in view.problems["organs"].text()
+    view.inputs["organs"].value = "stem"
+    assert view.read() == {"organs": ("stem",)}
+
+
 def test_required_values_are_marked_and_nothing_is_wider_than_the_dock(view: FormView) -> None:
     words = [label.text() for label in view.findChildren(QLabel)]
     assert "run *" in words

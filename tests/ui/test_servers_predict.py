@@ -13,6 +13,8 @@ from qtpy.QtTest import QTest
 
 from napari_phenoai.core.endpoints import Endpoint
 from napari_phenoai.io.endpoints import EndpointBook
+from napari_phenoai.io.own_cluster import OwnCluster
+from napari_phenoai.io.project import Project
 from napari_phenoai.jobs.job import JobState
 from napari_phenoai.remote.transport import Limits
 from napari_phenoai.testing.project import tiny_project
@@ -454,6 +456,40 @@ def test_without_a_network_the_work_waits_and_everything_else_goes_on(
     lab.idle()
 
 
+def test_a_server_that_cannot_be_asked_says_why_and_what_to_do(
+    open_lab: Callable[..., Lab], deepaas: Running
+) -> None:
+    lab = open_lab("http://127.0.0.1:9")
+    page = lab.page
+    assert not page.predict_button.isEnabled()
+    assert "nothing answers there" in page.why.text()
+    assert "Check the address" in page.why.text()
+    assert page.why.isVisibleTo(page)
+    assert "nothing answers there" in page.predict_button.toolTip()
+    assert "nothing answers there" in lab.dock.train.empty.text()
+    _mouse.mouseClick(page.again_button, Qt.MouseButton.LeftButton)
+    assert "is being asked" in page.why.text()
+    assert not page.again_button.isVisibleTo(page)
+    lab.wait(lambda: page.again_button.isVisibleTo(page))
+    place = Endpoint(name="lab", url=deepaas.url)
+    EndpointBook().change(lambda listed: listed.with_endpoint(place))
+    lab.dock.desk.reload()
+    lab.wait(page.predict_button.isEnabled)
+    assert not page.why.isVisibleTo(page)
+    assert not page.again_button.isVisibleTo(page)
+    assert not page.predict_button.toolTip()
+
+
+def test_a_server_that_wants_a_login_leads_to_it(open_lab: Callable[..., Lab], raw: Any) -> None:
+    lab = open_lab(raw(raw.reply(b"no", status="401 Unauthorized")).url)
+    assert "wants a valid login" in lab.page.why.text()
+    assert lab.page.again_button.text() == "Log in ..."
+    _mouse.mouseClick(lab.page.again_button, Qt.MouseButton.LeftButton)
+    servers = lab.dock.servers
+    lab.wait(lambda: servers.login_form.isVisibleTo(servers))
+    assert lab.dock.tabs.currentIndex() == 0
+
+
 def test_a_project_that_is_closed_meanwhile_gets_nothing(
     open_lab: Callable[..., Lab], deepaas: Running
 ) -> None:
@@ -471,10 +507,14 @@ def test_a_project_that_is_closed_meanwhile_gets_nothing(
 def test_an_address_of_no_cluster_is_refused_and_the_place_is_remembered(
     open_lab: Callable[..., Lab], worked_project: Path, qtbot: QtBot
 ) -> None:
+    with Project.open(worked_project) as stranger:  # who talks to a scheduler runs what it sends
+        stranger.ledger.set_setting("cluster-address", "dask://evil:8786")
     lab = open_lab("http://127.0.0.1:9", worked_project)
     results = show_dock(lab.hands.viewer, "Results")
     assert isinstance(results, ResultsDock)
     lab.wait(results.predict_button.isEnabled)
+    lab.wait(lambda: not lab.session.background.busy)
+    assert not results.where.address_edit.text(), "no project names a cluster"
     assert not results.where.address_edit.isVisibleTo(results)
     results.where.choose_cluster("http://host:1")
     assert results.where.address_edit.isVisibleTo(results)
@@ -489,4 +529,9 @@ def test_an_address_of_no_cluster_is_refused_and_the_place_is_remembered(
     lab.wait(lambda: results._predicting is None)
     lab.idle()
     assert "scheduler" in str(errors[-1]) or "distributed" in str(errors[-1])
-    assert lab.session.project.ledger.get_setting("cluster-address") == "dask://127.0.0.1:9"
+    assert OwnCluster().read() == "dask://127.0.0.1:9"
+    lab.session.close_project()
+    lab.wait(lambda: not lab.session.background.busy)
+    results.where.address_edit.clear()
+    assert lab.session.open_project(worked_project)
+    lab.wait(lambda: results.where.address_edit.text() == "dask://127.0.0.1:9")

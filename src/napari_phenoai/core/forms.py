@@ -35,7 +35,7 @@ class FormField:
     default : object
         Value that the server takes for an empty field; None where there is none.
     choices : tuple
-        What a ``choice`` can be, as the server spells it.
+        What a ``choice``, or each item of a ``list``, can be, as the server spells it.
     low, high : float or None
         Smallest and largest number.
     shortest, longest : int or None
@@ -262,7 +262,7 @@ def _list(item: FormField, value: object) -> tuple[object, ...]:
     parts = value if isinstance(value, Sequence) else (value,)
     if isinstance(value, str):
         parts = [part for part in value.strip(" []()").split(",") if part.strip()]
-    one = _READERS[item.items]
+    one = _choice if item.choices else _READERS[item.items]
     found = []
     for part in parts:
         try:

@@ -140,9 +140,11 @@ def tried(
 def not_clear(scheme: ClassScheme, found: Unclear) -> InputError:
     """Return the error that proposes to a person what the values of `found` mean."""
     names = {0: "unlabelled", **{item.id: item.name for item in scheme.active}}
-    guess = found.guess
+    guess = found.guess.naming(found.names)
     said = [f"{value}={names[number]}" for value, number in sorted(guess.pairs.items())]
+    said += [f"{name}={names[number]}" for name, number in guess.names.items()]
     said += [] if guess.rest is None else [f"*={names[guess.rest]}"]
-    listed = ", ".join(str(value) for value in found.distinct[:10])
+    called = [f"{value} {found.names.get(value, '')}".strip() for value in found.distinct[:10]]
+    listed = ", ".join(called)
     what = f"{found.server} answers with the values {listed}. {guess.reason}"
     return InputError(what, hint=f"If that is right, add: --classes-as {','.join(said)}")

@@ -37,6 +37,8 @@ class Pace:
         Between two looks whether anybody wants it to stop.
     unreachable : float
         How long a server may be silent before it is called unreachable.
+    news : float
+        How long a training may tell nothing new before that is said.
     """
 
     first: float = 2.0
@@ -44,6 +46,7 @@ class Pace:
     told: float = 5.0
     tick: float = 0.2
     unreachable: float = 60.0
+    news: float = 1800.0
 
 
 class Patience:

@@ -53,7 +53,8 @@ _TRY_PX = 512
 def mapping_of(text: str, scheme: ClassScheme) -> ValueMapping:
     """Return what a person has written of the values, such as ``0=soil,255=plant``.
 
-    ``*`` stands for every other value, ``unlabelled`` for no class.
+    A value may have the name that the server gives it, as in ``leaf=plant``. ``*`` stands for
+    every other value, ``unlabelled`` for no class.
 
     Raises
     ------
@@ -61,20 +62,22 @@ def mapping_of(text: str, scheme: ClassScheme) -> ValueMapping:
         If it is not of that form, or names a class that the project lacks.
     """
     names = {item.name.casefold(): item.id for item in scheme.active} | {"unlabelled": 0}
-    pairs: dict[int, int] = {}
+    pairs, said = dict[int, int](), dict[str, int]()
     rest: int | None = None
     for part in text.split(","):
         value, _, name = (piece.strip() for piece in part.partition("="))
         found = names.get(name.casefold())
-        if found is None or not (value == "*" or value.isdecimal()):
+        if found is None or not value:
             listed = ", ".join(item.name for item in scheme.active)
             hint = f"Write it like 0=soil,255=plant. The classes are {listed}."
             raise InputError(f"{part.strip()!r} does not say what a value means.", hint=hint)
         if value == "*":
             rest = found
-        else:
+        elif value.isdecimal():
             pairs[int(value)] = found
-    return ValueMapping(pairs=pairs, rest=rest, reason="Given by a person.", confirmed=True)
+        else:
+            said[value] = found
+    return ValueMapping(pairs=pairs, names=said, rest=rest, reason="Given by hand.", confirmed=True)
 
 
 def remote_predictor(
@@ -280,6 +283,7 @@ def _card(
         "weights_sha256": ours.weights_sha256 if ours else "",
     }
     told = [server, offer.key, asked, pairs, mapping.rest, settings["weights_sha256"]]
+    told += [mapping.names] if mapping.names else []
     digest = sha256_bytes(json.dumps(told).encode())[:8]
     name = f"remote-{slug(server)[:24]}-{slug(ours.id if ours else offer.key)[:32]}-{digest}"
     context = ours.context_px if ours else 0

@@ -24,6 +24,10 @@ __all__ = ["Watching"]
 
 _STEP = 0.02
 """How much must have happened for it to be written down."""
+_NOTHING_NEW = (
+    "Nothing new from {} for {:.0f} min: at work, waiting for its turn, or crashed. Ask its owner; "
+    "stopping a training that has crashed may freeze that server"
+)
 
 
 class Watching:
@@ -55,6 +59,8 @@ class Watching:
         self._patience, self._note = patience, note
         self._seen: set[str] = set()
         self._told_at = -1e9
+        self._news_at = time.monotonic()
+        self._words = ""
 
     def work(self, training: RemoteTraining, start: float, stop: float) -> Work[RunState]:
         """Wait until `training` does not run any more, and return how it is.
@@ -67,7 +73,8 @@ class Watching:
             If a person wants it to stop.
         """
         wait = f"{training.server} trains, or waits for its turn"
-        self._patience.say(Progress(max(start, training.done), 1, training.message or wait))
+        self._words = training.message or wait
+        self._patience.say(Progress(max(start, training.done), 1, self._words))
         uuid = training.uuid
         while True:
             asking = self._patience.insist(lambda: look(self._client, self._offer, uuid))
@@ -78,7 +85,15 @@ class Watching:
                 training = self._noted(training)
             if found.state != "running":
                 return _settled(found, told)
+            self._doubt(training.server)
             yield from self._patience.pause(self._patience.slower())
+
+    def _doubt(self, server: str) -> None:
+        """Say so if there was nothing new for long: DEEPaaS lists what has crashed as running."""
+        silent = time.monotonic() - self._news_at
+        if silent >= self._patience.pace.news:
+            last, words = self._patience.last, _NOTHING_NEW.format(server, silent / 60)
+            self._patience.say(Progress(last.done, last.total, words))
 
     def _told(self, training: RemoteTraining, *, ended: bool) -> Told | None:
         """Ask the module, but not too often: it looks for itself each time."""
@@ -94,6 +109,7 @@ class Watching:
         done = max(self._patience.last.done, start + told.done * (stop - start))
         news = self._news(told.curve)
         if done > self._patience.last.done or news:
+            self._news_at = time.monotonic()
             self._patience.faster()
         for row in news:
             yield self._progress(done, told, row)
@@ -107,8 +123,8 @@ class Watching:
         return list(curve[known + 1 :])
 
     def _progress(self, done: float, told: Told, row: Mapping[str, object]) -> Progress:
-        message = told.message or self._patience.last.message
-        return self._patience.say(Progress(done, 1, message, row))
+        self._words = told.message or self._words
+        return self._patience.say(Progress(done, 1, self._words, row))
 
     def _noted(self, training: RemoteTraining) -> RemoteTraining:
         last = self._patience.last

@@ -11,6 +11,7 @@ from napari_phenoai.core.context import read_with_context
 from napari_phenoai.core.geometry import Tile
 from napari_phenoai.core.progress import Progress
 from napari_phenoai.errors import UnreachableError
+from napari_phenoai.loop.remote_form import kept_form
 from napari_phenoai.loop.remote_meaning import Unclear, remember_meaning
 from napari_phenoai.loop.remote_predict import predict_remote, understood
 from napari_phenoai.remote.calls import Call
@@ -49,8 +50,9 @@ class Wish:
         Its name on the list.
     model : str or None
         Its module; None for the only one.
-    values : mapping
-        Of the fields of the form; those left out keep the server's own values.
+    values : mapping or None
+        Of the fields of the form; those left out keep the server's own values. None where
+        the form is not known yet: then what was filled in last in the project.
     picture_field : str or None
         Field that takes the tile, where that is not clear.
     seconds : float
@@ -61,7 +63,7 @@ class Wish:
 
     server: str
     model: str | None = None
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, object] | None = field(default_factory=dict)
     picture_field: str | None = None
     seconds: float = PREDICT_SECONDS
     meaning: ValueMapping | None = None
@@ -220,14 +222,15 @@ def _connected(
 
     def ask() -> RemotePredictor | Unclear:
         client = connect(wish.server)
+        key = client.offer(wish.model).key
+        filled = kept_form(project, wish.server, key, "predict")
         if wish.meaning is not None:
-            key = client.offer(wish.model).key
             remember_meaning(project, wish.server, key, wish.meaning)
         return understood(
             project,
             client,
             offer=wish.model,
-            values=wish.values,
+            values=filled if wish.values is None else wish.values,
             meaning=wish.meaning,
             images=images,
             picture_field=wish.picture_field,
@@ -269,11 +272,8 @@ def _proposed(
     gone = total - len(left)
     work = _clocked(predictor.work(list(left), read, hand_over))
     try:
-        while True:
-            now = next(work)
+        for now in work:
             yield Progress(gone + now.done, total, now.message)
-    except StopIteration:
-        return
     finally:
         work.close()
 

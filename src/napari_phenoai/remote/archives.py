@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import stat
 import zipfile
 import zlib
@@ -21,6 +22,9 @@ _MOST_FILES = 1000
 _MOST_BYTES = 512 * 1024 * 1024
 _RATIO = 200
 _RATIO_FROM = 16 * 1024 * 1024
+_MASK = re.compile(
+    r"(^|[^a-z])(masks?|labels?|segmentations?|predictions?)([^a-z]|$)", re.IGNORECASE
+)
 _HINT = "Nothing of it was unpacked. Tell the owner of the model."
 
 
@@ -33,7 +37,8 @@ def read_archive(content: bytes, sent: str) -> MaskValues:
     """Return the mask in a ZIP.
 
     It is the one picture in it, or the one named like the picture that was sent. Several
-    binary pictures with other names are taken as one class each.
+    binary pictures with other names are taken as one class each. Where files or folders are
+    called masks, labels, segmentations or predictions, pictures beside them do not count.
 
     Parameters
     ----------
@@ -48,6 +53,7 @@ def read_archive(content: bytes, sent: str) -> MaskValues:
         If it is damaged, dangerous, or holds no mask that fits.
     """
     pictures = {name: data for name, data in safe_members(content).items() if is_picture(data)}
+    pictures = {name: pictures[name] for name in pictures if _MASK.search(name)} or pictures
     stem = PurePosixPath(sent).stem
     named = [name for name in pictures if PurePosixPath(name).stem == stem]
     if len(pictures) == 1 or len(named) == 1:

@@ -14,7 +14,7 @@ from napari_phenoai.errors import (
     RefusedError,
 )
 from napari_phenoai.remote.addresses import base_url, joined, shown
-from napari_phenoai.remote.calls import Lane
+from napari_phenoai.remote.calls import Call, Lane
 from napari_phenoai.remote.diagnosis import Experience, diagnosed
 from napari_phenoai.remote.replies import ModelEntry, ModelList, parsed, read_json, trainings
 from napari_phenoai.remote.spec import Offer, offers
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from napari_phenoai.core.endpoints import Endpoint
     from napari_phenoai.remote.auth import Login
-    from napari_phenoai.remote.calls import Call
     from napari_phenoai.remote.replies import Training
     from napari_phenoai.remote.transport import Answer
     from napari_phenoai.remote.upload import Upload
@@ -37,7 +36,8 @@ __all__ = ["PREDICT_SECONDS", "DeepaasClient"]
 
 PREDICT_SECONDS = 300.0
 _SPEC = Limits(max_bytes=16 * MEGABYTE)
-_PROBE = Limits(connect_seconds=3, read_seconds=5, total_seconds=10)
+_PROBE = Limits(connect_seconds=10, read_seconds=30, total_seconds=30)
+"""An overloaded server takes many seconds for what a frozen one never answers."""
 
 
 class DeepaasClient:
@@ -194,6 +194,7 @@ class DeepaasClient:
                     data=body.stream,
                     content_type=body.content_type,
                     limits=limits,
+                    headers=sendable.headers,
                 )
             self._experience.answered(time.monotonic() - began)
             return answer
@@ -203,12 +204,14 @@ class DeepaasClient:
             return call.wait(stop)
         except NoAnswerError as error:
             self._experience.missed(seconds)
-            raise diagnosed(
-                error, self.endpoint.name, self.probe(offer), self._experience
-            ) from error
+            found = Call(lambda: self.probe(offer)).wait(stop)
+            raise diagnosed(error, self.endpoint.name, found, self._experience) from error
 
     def probe(self, offer: Offer) -> tuple[EndpointError | None, list[Training] | None]:
-        """Look quickly how the server is, past any request that is on its way.
+        """Look how the server is, past any request that is on its way.
+
+        Its version is asked for: that is no work for any module, so that one which takes
+        long to describe itself does not make the server look frozen.
 
         Returns
         -------
@@ -219,7 +222,9 @@ class DeepaasClient:
         """
         with self._transport(retries=False) as http:
             try:
-                parsed(http.get(self.url("/v2/models/"), limits=_PROBE), ModelList)
+                http.get(self.url("/v2/"), limits=_PROBE)
+            except RefusedError:
+                pass  # what says no is there
             except EndpointError as error:
                 return error, None
             try:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["Experience", "diagnosed"]
 
 _FAR_LONGER = 10.0
+_LISTED_FOR_EVER = (
+    "One that has crashed is listed as running for ever: if this lasts far longer than a "
+    "training takes, ask its owner for a restart. "
+)
 _NOT_AGAIN = "Do not send it again: the server goes on with it, and the next request waits behind."
 
 
@@ -73,15 +77,18 @@ def diagnosed(
     """
     problem, running = probe
     if isinstance(problem, NoAnswerError):
-        hint = "It needs a restart by its owner; nothing here is lost."
-        return NoAnswerError(f"{name} does not answer at all.", hint=hint, diagnosis="frozen")
+        hint = "Test it again in a while; if it stays so, ask its owner for a restart. "
+        hint += "Nothing here is lost."
+        what = f"{name} takes connections, and answers nothing at all."
+        return NoAnswerError(what, hint=hint, diagnosis="frozen")
     if problem is not None:
         return NoAnswerError(
             f"{name} went away: {problem.what}", hint=problem.hint, diagnosis="down"
         )
     if running:
         what = f"{name} is busy: {len(running)} training(s) run there ({_told(running[0])})."
-        hint = "Predict again when they have ended. " + _NOT_AGAIN
+        hint = "Predict again when they have ended. "
+        hint += (_LISTED_FOR_EVER if experience.points_to_stuck else "") + _NOT_AGAIN
         return NoAnswerError(what, hint=hint, diagnosis="busy")
     if experience.points_to_stuck:
         what = f"{name} answers, but its model seems to be stuck."

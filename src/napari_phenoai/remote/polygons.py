@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,13 @@ from napari_phenoai.remote.redaction import plain
 
 __all__ = ["read_numbers", "read_outlines"]
 
-_OUTLINES = ("segments", "segmentation", "polygon", "polygons", "points", "contour")
+_OUTLINES = (
+    "segments", "segmentation", "polygon", "polygons", "points", "contour", "contours",
+    "coordinates",
+)  # fmt: skip
+_NO_OUTLINE = re.compile(r"keypoint|landmark|skeleton|box|track|curve|history", re.IGNORECASE)
+_NAMES = ("name", "label", "class", "category", "type")
+_DEEPEST = 4
 _MOST_OUTLINES = 20_000
 _MOST_POINTS = 2_000_000
 _SMALLEST = 16
@@ -24,8 +31,9 @@ def read_outlines(items: Sequence[object], shape: tuple[int, int]) -> MaskValues
     """Paint objects that are told by their outlines.
 
     Each object is a mapping with an outline (``segments`` of x and y as YOLO writes them,
-    ``segmentation`` as COCO does, ``polygon`` or ``points``) and a ``class`` or ``name``.
-    Later objects lie over earlier ones.
+    ``segmentation`` as COCO does, ``polygon`` or ``points``, the ``geometry`` of GeoJSON) and
+    a ``class`` or ``name``. Under other names, the only value that is an outline, and the only
+    one that is a text, count. Later objects lie over earlier ones; holes are filled.
 
     Parameters
     ----------
@@ -42,7 +50,8 @@ def read_outlines(items: Sequence[object], shape: tuple[int, int]) -> MaskValues
     """
     from PIL import Image, ImageDraw
 
-    found = [(item, list(_outlines(item))) for item in items if isinstance(item, Mapping)]
+    plainer = [_flat(item) for item in items if isinstance(item, Mapping)]
+    found = [(item, list(_outlines(item))) for item in plainer]
     if len(found) != len(items) or not any(outlines for _, outlines in found):
         return None
     points = sum(len(outline) for _, outlines in found for outline in outlines)
@@ -116,17 +125,55 @@ def _array(data: object) -> np.ndarray[Any, np.dtype[np.float64]] | None:
 
 def _outlines(item: Mapping[str, Any]) -> Iterator[np.ndarray[Any, np.dtype[np.float64]]]:
     told = next((item[name] for name in _OUTLINES if item.get(name)), None)
+    if told is None:
+        fitting = (value for name, value in item.items() if not _NO_OUTLINE.search(str(name)))
+        others = [value for value in fitting if _is_pairs(value)]
+        told = others[0] if len(others) == 1 else None
     if isinstance(told, Mapping):
         told = list(zip(told.get("x") or [], told.get("y") or [], strict=False))
-    if not isinstance(told, list):
-        return
-    for part in [told] if _is_outline(told) else told:
+    for part in _parts(told):
         try:
             corners = np.array(part, np.float64).reshape(-1, 2)
         except (ValueError, TypeError):
             continue
         if len(corners) >= 3 and np.isfinite(corners).all():
             yield corners
+
+
+def _flat(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an object with what GeoJSON keeps inside of it."""
+    if not isinstance(item.get("geometry"), Mapping):
+        return item
+    told = item.get("properties")
+    found = dict(told) if isinstance(told, Mapping) else {}
+    kind = found.get("classification")
+    found |= kind if isinstance(kind, Mapping) else {}
+    return {**found, "coordinates": item["geometry"].get("coordinates")}
+
+
+def _parts(told: object, depth: int = 0) -> Iterator[list[Any]]:
+    """Yield each outline in lists of them, or of lists of them."""
+    if not isinstance(told, list) or depth > _DEEPEST:
+        return
+    if _is_outline(told):
+        yield told
+        return
+    for part in told:
+        yield from _parts(part, depth + 1)
+
+
+def _is_pairs(value: object) -> bool:
+    """Tell whether this can only be an outline: three or more pairs of numbers."""
+    return (
+        isinstance(value, list)
+        and len(value) > 2
+        and all(
+            isinstance(pair, list)
+            and len(pair) == 2
+            and all(isinstance(number, int | float) for number in pair)
+            for pair in value
+        )
+    )
 
 
 def _is_outline(told: list[Any]) -> bool:
@@ -150,12 +197,21 @@ def _scale(
 
 def _key(item: Mapping[str, Any]) -> tuple[int, float, str]:
     """Return what sorts classes: by number where there is one, else by name."""
-    number = next((item[n] for n in ("class", "class_id", "category_id") if n in item), None)
-    if isinstance(number, int | float) and not isinstance(number, bool):
-        return 0, float(number), ""
-    return 1, 0.0, _name(item)
+    number = _number(item)
+    return (1, 0.0, _name(item)) if number is None else (0, number, "")
+
+
+def _number(item: Mapping[str, Any]) -> float | None:
+    told = next((item[n] for n in ("class", "class_id", "category_id") if n in item), None)
+    return float(told) if isinstance(told, int | float) and not isinstance(told, bool) else None
 
 
 def _name(item: Mapping[str, Any]) -> str:
-    told = next((item[n] for n in ("name", "label", "class") if isinstance(item.get(n), str)), "")
+    """Return what the class of an object is called; by its number where it has no name."""
+    told = next((item[name] for name in _NAMES if isinstance(item.get(name), str)), None)
+    if told is None:
+        texts = [value for value in item.values() if isinstance(value, str)]
+        number = _number(item)
+        other = "" if number is None else f"class {number:g}"
+        told = texts[0] if len(texts) == 1 else other
     return plain(told, 80)

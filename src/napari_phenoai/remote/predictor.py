@@ -143,7 +143,7 @@ class RemotePredictor:
         """
         tile, dtype = self._checked(pixels[np.newaxis])[0], self._card.dtype
         mask = raw_mask(self._client, self._offer, tile, dtype, self._settings, stop=stop)
-        return (self._by_names(mask) or self._mapping).apply(mask.values)
+        return (self._by_names(mask) or self._mapping).apply(mask.values, mask.names)
 
     def predict(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
         """Return 1 for the class of each pixel and 0 for the others, one request a piece.
@@ -210,15 +210,19 @@ class RemotePredictor:
         return len(waiting)
 
     def _by_names(self, mask: MaskValues) -> ValueMapping | None:
-        """Return what the names in an answer say, if all are classes of the project.
+        """Return what the names in an answer say, if all are known.
+
+        They are known where a class of the project is called so, or a person has said it.
 
         An answer numbers its classes as they occur in it: so the same number may be another
         class in the next tile, but a name is not.
         """
-        pairs = zip(self._card.class_names, self._card.class_ids, strict=True)
-        known = {name.casefold(): number for name, number in pairs}
-        found = {value: known.get(name.casefold(), 0) for value, name in mask.names.items()}
-        if not found or not all(found.values()):
+        pairs = dict(zip(self._card.class_names, self._card.class_ids, strict=True))
+        said = {**pairs, **self._mapping.names}
+        known = {name.casefold(): number for name, number in said.items()}
+        named = {value: known.get(name.casefold()) for value, name in mask.names.items()}
+        found = {value: number for value, number in named.items() if number is not None}
+        if not found or len(found) < len(named):
             return None
         return ValueMapping(pairs={**self._mapping.pairs, **found}, confirmed=True)
 

@@ -128,9 +128,10 @@ def _certificate(server: str, said: str) -> CertificateError:
         hint = f"Try the address with http: {server.replace('https://', 'http://')}."
         return CertificateError(f"{server} does not speak https.", hint=hint)
     if any(mark in said for mark in ("CA certificate", "No such file", "invalid path", "NO_CERT")):
-        hint = "Give the right file, in a terminal: phenoai endpoints add URL --ca-file FILE."
+        hint = "Add it again with the right file: in the Servers dock, or with --ca-file FILE."
         return CertificateError(f"The certificate file for {server} cannot be used.", hint=hint)
-    hint = "If it is your institute's own, give its CA certificate: --ca-file FILE."
+    hint = "If it is your institute's own, choose its CA certificate: in the Servers dock when you "
+    hint += "add the server, or with --ca-file FILE."
     return CertificateError(f"The certificate of {server} is not trusted.", hint=hint)
 
 

@@ -98,32 +98,50 @@ def form_of(parameters: object) -> Form:
     entries = [item for item in listed if isinstance(item, Mapping) and item.get("name")]
     accept = next((item for item in entries if item["name"] == "accept"), None)
     entries = [item for item in entries if item is not accept and item.get("in") != "path"]
-    files = [item for item in entries if item.get("type") == "file"]
-    fields = tuple(_field(item, alone=len(files) == 1) for item in entries)
+    picture = _picture([item for item in entries if item.get("type") == "file"])
+    fields = tuple(_field(item, is_picture=item is picture) for item in entries)
     if accept is None:
         return Form(fields)
     kinds = tuple(str(kind) for kind in _sequence(accept.get("enum")) if kind != _ANY)
     return Form(fields, kinds, "query" if accept.get("in") == "query" else "header")
 
 
-def _field(entry: Mapping[str, Any], *, alone: bool) -> FormField:
+def _picture(files: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return the file that takes the picture; None where that is not clear.
+
+    It is the one whose name or description says so, or the only one, or the only one that is
+    required.
+    """
+    told = [item for item in files if _PICTURE.search(f"{item['name']} {item.get('description')}")]
+    if told:
+        return told[0]
+    needed = [item for item in files if item.get("required") is True]
+    return next((some[0] for some in (files, needed) if len(some) == 1), None)
+
+
+def _kind(entry: Mapping[str, Any], choices: tuple[object, ...]) -> FieldKind:
     kind: FieldKind = _KINDS.get(str(entry.get("type")), "raw")
+    if kind == "list" and str(_inside(entry).get("type")) in {"array", "object"}:
+        return "raw"
+    return "choice" if choices and kind not in {"flag", "file", "list"} else kind
+
+
+def _field(entry: Mapping[str, Any], *, is_picture: bool) -> FormField:
     choices = tuple(_scalars(entry.get("enum")))
-    if choices and kind not in {"flag", "file", "list"}:
-        kind = "choice"
+    kind = _kind(entry, choices)
+    if kind == "list":
+        choices = tuple(_scalars(_inside(entry).get("enum")))
     default = _default(entry, kind, choices)
     as_json = False
     if kind == "text" and isinstance(default, str):
         kind, default, as_json = _json_inside(default)
-    name = str(entry["name"])
-    words = f"{name} {entry.get('description')}"
     sized = "Items" if kind == "list" else "Length"
     return FormField(
-        name=name,
+        name=str(entry["name"]),
         kind=kind,
         required=entry.get("required") is True,
         default=default,
-        choices=choices if kind == "choice" else (),
+        choices=choices if kind in {"choice", "list"} else (),
         low=_number(entry.get("minimum")),
         high=_number(entry.get("maximum")),
         shortest=_whole(entry.get(f"min{sized}")),
@@ -131,7 +149,7 @@ def _field(entry: Mapping[str, Any], *, alone: bool) -> FormField:
         items=_items(entry),
         secret=entry.get("format") == "password",
         as_json=as_json,
-        is_picture=kind == "file" and (alone or bool(_PICTURE.search(words))),
+        is_picture=is_picture,
         format=plain(entry.get("pattern") or entry.get("format") or "", 80),
         help=plain(entry.get("description") or "", 600),
         place=str(entry.get("in") or "query"),
@@ -139,9 +157,14 @@ def _field(entry: Mapping[str, Any], *, alone: bool) -> FormField:
 
 
 def _items(entry: Mapping[str, Any]) -> FieldKind:
-    items = entry.get("items")
-    kind = _KINDS.get(str(items.get("type")), "text") if isinstance(items, Mapping) else "text"
+    kind = _KINDS.get(str(_inside(entry).get("type")), "text")
     return kind if kind in {"integer", "number", "flag"} else "text"
+
+
+def _inside(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what is said of the items of a list."""
+    items = entry.get("items")
+    return items if isinstance(items, Mapping) else {}
 
 
 def _default(entry: Mapping[str, Any], kind: FieldKind, choices: tuple[object, ...]) -> object:

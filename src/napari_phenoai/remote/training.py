@@ -116,10 +116,11 @@ def submit(client: DeepaasClient, offer: Offer, values: Mapping[str, object]) ->
             params=sendable.query,
             data=data,
             limits=_SUBMIT,
+            headers=sendable.headers,
         )
         return parsed(answer, Training)
     except (LostAnswerError, NoAnswerError) as error:
-        sent = (*sendable.query, *sendable.texts)
+        sent = (*sendable.query, *sendable.texts, *sendable.headers)
         known = None if before is None else {item.uuid for item in before}
         found = None if known is None else _new(_listed(client, offer), known, sent)
         if found is not None:
@@ -163,7 +164,7 @@ def started(
     if offer.train is None:
         return None
     sendable = encoded(offer.train, values)
-    sent = (*sendable.query, *sendable.texts)
+    sent = (*sendable.query, *sendable.texts, *sendable.headers)
     return _new(client.trainings(offer), others, sent)
 
 

@@ -143,6 +143,7 @@ class Transport:
         data: object = None,
         content_type: str | None = None,
         limits: Limits | None = None,
+        headers: Iterable[tuple[str, str]] = (),
     ) -> Answer:
         """Send a request that is never repeated.
 
@@ -160,16 +161,18 @@ class Transport:
             Of the body.
         limits : Limits, optional
             Patience and size.
+        headers : iterable of (str, str), optional
+            Besides the usual ones.
 
         Raises
         ------
         EndpointError
             If there is no answer, or its status is no success.
         """
-        headers = {"Accept": accept}
+        sent = {**dict(headers), "Accept": accept}
         if content_type:
-            headers["Content-Type"] = content_type
-        found = self._ask("POST", url, limits, headers=headers, params=list(params), data=data)
+            sent["Content-Type"] = content_type
+        found = self._ask("POST", url, limits, headers=sent, params=list(params), data=data)
         answer, goal = found
         if goal is not None:
             raise _moved(self.origin, goal)

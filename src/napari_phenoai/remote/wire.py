@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 __all__ = ["Sendable", "chosen_answer", "encoded", "field_texts", "wrong_fields"]
 
 _GROUPS = {"query", "form", "json", "files", "headers", "querystring"}
+_HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+_NOT_OURS = re.compile(
+    r"(content|proxy|sec|x-forwarded)-.+|accept-encoding|authorization|connection|cookie|expect"
+    r"|forwarded|host|keep-alive|origin|referer|te|trailer|transfer-encoding|upgrade|user-agent"
+    r"|via",
+    re.IGNORECASE,
+)
+"""Headers that say how a request travels and who sends it: no form may name them."""
 _WANTED = ("image/png", "image/tiff", "application/zip", "application/json", "image/*")
 
 
@@ -35,12 +44,15 @@ class Sendable:
         By field.
     accept : str
         The media type that is asked for.
+    headers : tuple of (str, str)
+        What goes before the body.
     """
 
     query: tuple[tuple[str, str], ...] = ()
     texts: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     files: Mapping[str, Upload] = field(default_factory=dict)
     accept: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 def encoded(
@@ -81,13 +93,34 @@ def encoded(
     accept = chosen_answer(form, accept)
     query: list[tuple[str, str]] = []
     texts: list[tuple[str, str]] = []
+    headers: list[tuple[str, str]] = []
     for name, value in found.items():
         item = form[name]
         pairs = [(name, text) for text in item.spelled(value)]
-        (texts if item.secret or item.place == "formData" else query).extend(pairs)
+        if item.place == "header":
+            headers.append(_header(name, ", ".join(text for _, text in pairs)))
+        else:
+            (texts if item.secret or item.place == "formData" else query).extend(pairs)
     if form.answers and form.answer_place == "query":
         query.append(("accept", accept))
-    return Sendable(tuple(query), tuple(texts), files, accept)
+    return Sendable(tuple(query), tuple(texts), files, accept, tuple(headers))
+
+
+def _header(name: str, text: str) -> tuple[str, str]:
+    """Return a value that travels in a header.
+
+    Raises
+    ------
+    FieldsError
+        If it cannot, or no form may set that header.
+    """
+    if not _HEADER.fullmatch(name) or _NOT_OURS.fullmatch(name):
+        said = "A value with this name cannot be sent."
+    elif not text.isascii() or not text.isprintable():
+        said = "Only letters without accents, digits and signs can be sent here."
+    else:
+        return name, text
+    raise FieldsError(f"{name}: {said}", hint="Leave it empty.", fields={name: (said,)})
 
 
 def chosen_answer(form: Form, wish: str | None = None) -> str:

@@ -137,7 +137,10 @@ class AnswerBox(QWidget):
             return
         known = ValueMapping.model_validate(card.settings["mapping"])
         who = f"{card.settings['model']} at {card.settings['server']}"
-        self.mapping.ask(who, known, sorted(known.pairs), {}, project.scheme)
+        names = dict(enumerate(known.names, max(known.pairs, default=0) + 1))
+        pairs = {**known.pairs, **{value: known.names[name] for value, name in names.items()}}
+        shown = known.but(pairs=pairs, names={})
+        self.mapping.ask(who, shown, sorted(pairs), names, project.scheme)
         self.mapping.show()
 
 

@@ -12,16 +12,21 @@ if TYPE_CHECKING:
     from napari_phenoai.remote.spec import Offer
     from napari_phenoai.ui.server_desk import ServerDesk
 
-__all__ = ["choice_box", "chosen_offer", "offer_choices"]
+__all__ = ["choice_box", "chosen_offer", "keep_narrow", "offer_choices"]
 
 
 def choice_box(name: str) -> QComboBox:
     """Return an empty box that long names do not make wider; `name` is read aloud."""
     box = QComboBox()
     box.setAccessibleName(name)
+    keep_narrow(box)
+    return box
+
+
+def keep_narrow(box: QComboBox) -> None:
+    """Let long names not make `box` wider."""
     box.setMinimumContentsLength(8)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return box
 
 
 def offer_choices(box: QComboBox, choices: Iterable[tuple[str, str]]) -> None:

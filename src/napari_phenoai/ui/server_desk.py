@@ -141,11 +141,22 @@ class ServerDesk:
 
     # --- changing
 
-    def add(self, url: str, name: str = "", kind: Literal["deepaas", "oscar"] = "deepaas") -> None:
-        """Ask the server at `url` what it offers, and put it on the list."""
-        from napari_phenoai.remote.server_list import add_server
+    def add(
+        self,
+        url: str,
+        name: str = "",
+        kind: Literal["deepaas", "oscar"] = "deepaas",
+        ca_file: str | None = None,
+    ) -> None:
+        """Ask the server at `url` what it offers, and put it on the list.
 
-        self._act("add", partial(add_server, self.book, url, name, kind=kind), self._on_added)
+        Certificates are trusted by `ca_file` in place of the usual ones, where one is given.
+        """
+        from napari_phenoai.remote.server_list import How, add_server
+
+        how = None if ca_file is None else How(ca_file=ca_file)
+        work = partial(add_server, self.book, url, name, kind=kind, how=how)
+        self._act("add", work, self._on_added)
 
     def log_in(
         self,

@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QCheckBox,
+    QFileDialog,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -19,8 +20,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_phenoai.errors import SignInError
-from napari_phenoai.ui.controls.form_view import wrong_label
+from napari_phenoai.errors import CertificateError, SignInError
+from napari_phenoai.ui.controls.form_view import say_wrong, wrong_label
 from napari_phenoai.ui.controls.key_button import KeyButton
 from napari_phenoai.ui.errors import explain
 from napari_phenoai.ui.listening import listen
@@ -42,6 +43,7 @@ _EMPTY = (
     "one that speaks DEEPaaS, as those of AI4EOSC and iMagine do. Paste its address:"
 )
 _MORE = "Another server:"
+_CERTIFICATES = "Certificates (*.pem *.crt *.cer);;All files (*)"
 
 
 class ServerPage(QWidget):
@@ -68,13 +70,10 @@ class ServerPage(QWidget):
         self.oscar_box = QCheckBox("It is an OSCAR cluster")
         self.oscar_box.setToolTip("Its services stand for the models of a server")
         self.problem = wrong_label()
+        self.trust_button = QPushButton("Choose the certificate of its institute ...")
+        self.trust_button.hide()
         self.market_button = QPushButton("Look at the modules of AI4OS")
-        self.list = QListWidget()
-        self.list.setSpacing(2)
-        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
-        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setSizeAdjustPolicy(QListWidget.SizeAdjustPolicy.AdjustToContents)
-        self.list.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.list = _list()
         self.details = _text("")
         self.details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.predict_button = KeyButton("Predict there ...", primary=True)
@@ -122,16 +121,14 @@ class ServerPage(QWidget):
         for button in (self.test_button, self.login_button, self.remove_button):
             line.addWidget(button, 1)
         box.addLayout(line)
-        box.addWidget(self.login_form)
-        box.addWidget(self.storage_fold)
-        box.addWidget(self.intro)
+        for widget in (self.login_form, self.storage_fold, self.intro):
+            box.addWidget(widget)
         add = QHBoxLayout()
         add.addWidget(self.url_edit, 1)
         add.addWidget(self.add_button)
         box.addLayout(add)
-        box.addWidget(self.oscar_box)
-        box.addWidget(self.problem)
-        box.addWidget(self.market_button)
+        for part in (self.oscar_box, self.problem, self.trust_button, self.market_button):
+            box.addWidget(part)
         box.addStretch(1)
 
     def _connect(self) -> None:
@@ -141,6 +138,7 @@ class ServerPage(QWidget):
         listen(self, desk.failed, self._on_failed)
         self.add_button.clicked.connect(self._add)
         self.url_edit.returnPressed.connect(self._add)
+        self.trust_button.clicked.connect(self._trust)
         self.url_edit.textEdited.connect(lambda _: self._say(""))
         self.market_button.clicked.connect(self.market_wanted)
         self.list.currentItemChanged.connect(lambda *_: self._on_chosen())
@@ -220,15 +218,25 @@ class ServerPage(QWidget):
             self.login_form.set_problem(explain(error))
         else:
             self._say(explain(error))
+            self.trust_button.setVisible(act == "add" and isinstance(error, CertificateError))
 
     # --- wishes
 
+    def _trust(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Certificate", "", _CERTIFICATES)
+        if path:
+            self._ask(path)
+
     def _add(self) -> None:
+        self._ask(None)
+
+    def _ask(self, ca_file: str | None) -> None:
+        """Ask the server of the address that was typed in, and put it on the list."""
         if self.add_button.isEnabled() and self.url_edit.text().strip():
             self._say("")
             kind: Literal["deepaas", "oscar"]
             kind = "oscar" if self.oscar_box.isChecked() else "deepaas"
-            self.desk.add(self.url_edit.text(), kind=kind)
+            self.desk.add(self.url_edit.text(), kind=kind, ca_file=ca_file)
 
     def _on_login(self) -> None:
         state = self._state
@@ -265,12 +273,23 @@ class ServerPage(QWidget):
         self.login_form.hide()
 
     def _say(self, text: str) -> None:
-        self.problem.setText(f"▲ {text}" if text else "")
-        self.problem.setVisible(bool(text))
+        say_wrong(self.problem, text)
+        self.trust_button.hide()
 
 
 def _wants_login(state: ServerState) -> bool:
     return isinstance(state.error, SignInError)
+
+
+def _list() -> QListWidget:
+    """Return a list as high as its lines, which are cut off where the dock ends."""
+    found = QListWidget()
+    found.setSpacing(2)
+    found.setTextElideMode(Qt.TextElideMode.ElideRight)
+    found.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    found.setSizeAdjustPolicy(QListWidget.SizeAdjustPolicy.AdjustToContents)
+    found.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+    return found
 
 
 def _text(words: str) -> QLabel:

@@ -8,16 +8,16 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
-from napari_phenoai.ui.controls.form_view import wrong_label
+from napari_phenoai.ui.controls.form_view import say_wrong, wrong_label
 from napari_phenoai.ui.controls.key_button import KeyButton
+from napari_phenoai.ui.server_choice import keep_narrow
+from napari_phenoai.ui.server_lines import lay_out
 
 __all__ = ["LoginForm"]
 
@@ -49,7 +49,7 @@ class LoginForm(QWidget):
         self.kind_box = QComboBox()
         for kind, words in _KINDS:
             self.kind_box.addItem(words, kind)
-        _narrow(self.kind_box)
+        keep_narrow(self.kind_box)
         self.user_edit = QLineEdit()
         self.secret_edit = QLineEdit()
         self.secret_edit.setEchoMode(QLineEdit.EchoMode.Password)
@@ -94,8 +94,7 @@ class LoginForm(QWidget):
     def set_problem(self, text: str) -> None:
         """Say what is wrong, in place of a code; an empty text takes that away."""
         self.show_code("", "", "")
-        self.problem.setText(f"▲ {text}" if text else "")
-        self.problem.setVisible(bool(text))
+        say_wrong(self.problem, text)
 
     def set_busy(self, *, busy: bool) -> None:
         """Say that the login is being tried."""
@@ -107,7 +106,7 @@ class LoginForm(QWidget):
         self.issuer_box = QComboBox()
         self.issuer_box.setEditable(True)
         self.issuer_box.addItems(["egi", "ai4eosc"])
-        _narrow(self.issuer_box)
+        keep_narrow(self.issuer_box)
         self.issuer_box.setToolTip("egi, ai4eosc, or the address of an issuer")
         self.client_edit = QLineEdit()
         self.client_edit.setToolTip("Whoever runs the issuer tells you the id of this program")
@@ -126,19 +125,8 @@ class LoginForm(QWidget):
         self._rows.addRow("Command", self.command_edit)
         self._rows.addRow("Issuer", self.issuer_box)
         self._rows.addRow("Program id", self.client_edit)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(0, 4, 0, 4)
-        box.setSpacing(4)
-        box.addWidget(self.title)
-        box.addLayout(self._rows)
-        box.addWidget(self.note)
-        box.addWidget(self.code)
-        box.addWidget(self.open_button)
-        box.addWidget(self.problem)
-        line = QHBoxLayout()
-        line.addWidget(self.keep_button, 1)
-        line.addWidget(self.later_button)
-        box.addLayout(line)
+        lines = (self.title, self._rows, self.note, self.code, self.open_button, self.problem)
+        lay_out(self, lines, self.keep_button, self.later_button)
 
     def _connect(self) -> None:
         self.kind_box.currentIndexChanged.connect(self._on_kind)
@@ -182,8 +170,3 @@ class LoginForm(QWidget):
         if isinstance(label, QLabel):
             label.setText("Password" if kind == "basic" else "Token")
         self.note.setText(_NOTES[kind])
-
-
-def _narrow(box: QComboBox) -> None:
-    box.setMinimumContentsLength(10)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)

@@ -10,15 +10,15 @@ from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_phenoai.core.mapping import ValueMapping
 from napari_phenoai.ui.controls.key_button import KeyButton
+from napari_phenoai.ui.server_choice import keep_narrow
+from napari_phenoai.ui.server_lines import lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +43,7 @@ class MappingForm(QWidget):
         self.boxes: dict[int, QComboBox] = {}
         self.rest_box = QComboBox()
         self._pairs: dict[int, int] = {}
+        self._names: dict[int, str] = {}
         self.title = QLabel()
         self.reason = QLabel()
         for label in (self.title, self.reason):
@@ -53,16 +54,8 @@ class MappingForm(QWidget):
         self.later_button = QPushButton("Not now")
         self._rows = QFormLayout()
         self._rows.setVerticalSpacing(3)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(0, 4, 0, 4)
-        box.setSpacing(4)
-        box.addWidget(self.title)
-        box.addWidget(self.reason)
-        box.addLayout(self._rows)
-        line = QHBoxLayout()
-        line.addWidget(self.confirm_button, 1)
-        line.addWidget(self.later_button)
-        box.addLayout(line)
+        lines = (self.title, self.reason, self._rows)
+        lay_out(self, lines, self.confirm_button, self.later_button)
         self.confirm_button.clicked.connect(self._confirm)
         self.later_button.clicked.connect(self.put_off)
 
@@ -89,7 +82,7 @@ class MappingForm(QWidget):
         scheme : ClassScheme
             What can be chosen.
         """
-        self._pairs = dict(guess.pairs)
+        self._pairs, self._names = dict(guess.pairs), dict(names)
         self.title.setText(f"What do the values of {who} mean?")
         self.reason.setText(guess.reason)
         self._clear()
@@ -118,7 +111,7 @@ class MappingForm(QWidget):
             rest=None if rest == _REFUSE else rest,
             reason="Said by a person.",
             confirmed=True,
-        )
+        ).naming(self._names)
 
     def _clear(self) -> None:
         self.boxes.clear()
@@ -139,8 +132,7 @@ def _class_box(scheme: ClassScheme, *, refuse: bool = False) -> QComboBox:
         square.fill(QColor(item.colour))
         box.addItem(QIcon(square), item.name, item.id)
     box.addItem("unlabelled", 0)
-    box.setMinimumContentsLength(8)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    keep_narrow(box)
     return box
 
 

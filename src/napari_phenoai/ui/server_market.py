@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_phenoai.ui.controls.form_view import plain_tip, wrong_label
+from napari_phenoai.ui.controls.form_view import plain_tip, say_wrong, wrong_label
 from napari_phenoai.ui.controls.key_button import KeyButton
 from napari_phenoai.ui.errors import explain
 from napari_phenoai.ui.listening import while_alive
@@ -181,5 +181,4 @@ class MarketPage(QWidget):
         self.load_button.set_caption("Loading ..." if busy else "Load the list")
 
     def _say(self, text: str) -> None:
-        self.problem.setText(f"▲ {text}" if text else "")
-        self.problem.setVisible(bool(text))
+        say_wrong(self.problem, text)

@@ -13,8 +13,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_phenoai.errors import FieldsError, InputError
+from napari_phenoai.errors import FieldsError, InputError, SignInError
 from napari_phenoai.loop.remote_work import Wish
+from napari_phenoai.ui.controls.form_view import plain_tip
 from napari_phenoai.ui.controls.key_button import KeyButton
 from napari_phenoai.ui.errors import explain
 from napari_phenoai.ui.listening import listen
@@ -23,7 +24,7 @@ from napari_phenoai.ui.server_choice import choice_box, chosen_offer, offer_choi
 from napari_phenoai.ui.server_desk import servers_of
 from napari_phenoai.ui.server_settings import ServerSettings
 from napari_phenoai.ui.server_what import WhatBox, request_for
-from napari_phenoai.ui.server_words import trouble_of
+from napari_phenoai.ui.server_words import trouble_of, why_not
 from napari_phenoai.ui.server_work import work_on_servers
 from napari_phenoai.ui.train_box import Fold
 
@@ -54,6 +55,7 @@ class PredictPage(QWidget):
     """
 
     servers_wanted = QtSignal()
+    login_wanted = QtSignal(str)
 
     def __init__(
         self, viewer: napari.viewer.Viewer, session: Session, parent: QWidget | None = None
@@ -70,6 +72,8 @@ class PredictPage(QWidget):
         self.model_box = choice_box("Model on the server")
         self.what = WhatBox()
         self.predict_button = KeyButton("Predict", primary=True)
+        self.why = plain_text("")
+        self.again_button = QPushButton("Ask it again")
         self.stop_button = QPushButton("Stop waiting")
         self.stop_button.setToolTip("What is there stays; the server may finish the tile it has")
         self.answer = AnswerBox(viewer, session)
@@ -89,8 +93,9 @@ class PredictPage(QWidget):
     def predict(self) -> None:
         """Start what is chosen."""
         self.answer.say("")
-        values = self.settings.read()
-        if values is None:
+        known = self._offer is not None  # else what the project keeps counts, once it is reached
+        values = self.settings.read() if known else None
+        if known and values is None:
             self.fold.button.setChecked(True)
             return
         wish = Wish(
@@ -125,7 +130,10 @@ class PredictPage(QWidget):
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(5)
         inner.addLayout(rows)
-        for widget in (self.predict_button, self.stop_button, self.answer, self.fold):
+        for widget in (
+            self.predict_button, self.why, self.again_button, self.stop_button, self.answer,
+            self.fold,
+        ):  # fmt: skip
             inner.addWidget(widget)
         box = QVBoxLayout(self)
         box.setContentsMargins(6, 6, 6, 6)
@@ -144,6 +152,7 @@ class PredictPage(QWidget):
         self.server_box.currentIndexChanged.connect(lambda _: self._on_server())
         self.model_box.currentIndexChanged.connect(lambda _: self._on_model())
         self.predict_button.clicked.connect(self.predict)
+        self.again_button.clicked.connect(self._ask_again)
         self.stop_button.clicked.connect(lambda: self.work.stop(self.server))
         self.answer.confirmed.connect(self._on_confirmed)
 
@@ -169,7 +178,7 @@ class PredictPage(QWidget):
         state = self.desk.states.get(self.server)
         offers = [offer.key for offer in state.offers if offer.predict] if state is not None else []
         offer_choices(self.model_box, ((key, key) for key in offers))
-        self._rows.setRowVisible(self.model_box, len(offers) != 1)
+        self._rows.setRowVisible(self.model_box, len(offers) > 1)
         self._on_model()
         self._on_busy()
 
@@ -193,6 +202,24 @@ class PredictPage(QWidget):
         self.predict_button.setEnabled(not busy and self._offer is not None)
         self.predict_button.set_caption(f"{self.server} is at work" if busy else "Predict")
         self.stop_button.setVisible(busy)
+        self._say_why(self.desk.states.get(self.server))
+
+    def _say_why(self, state: ServerState | None) -> None:
+        """Say why the server cannot be asked now, and what can be done."""
+        reason = "" if state is None else why_not(state)
+        self.why.setText(reason)
+        self.why.setVisible(bool(reason))
+        self.predict_button.setToolTip(plain_tip(reason))
+        self.again_button.setVisible(bool(reason) and state is not None and state.health == "wrong")
+        wants_login = state is not None and isinstance(state.error, SignInError)
+        self.again_button.setText("Log in ..." if wants_login else "Ask it again")
+
+    def _ask_again(self) -> None:
+        state = self.desk.states.get(self.server)
+        if state is not None and isinstance(state.error, SignInError):
+            self.login_wanted.emit(self.server)
+        else:
+            self.desk.test(self.server)
 
     def _on_ended(self, ended: Ended) -> None:
         if self._asked is None or ended.request.wish.server != self._asked.wish.server:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
+from napari_phenoai.loop.remote_form import keep_form, kept_form
 from napari_phenoai.remote.deepaas import PREDICT_SECONDS
 from napari_phenoai.ui.controls.form_view import FormView
 from napari_phenoai.ui.listening import while_alive
@@ -21,37 +21,9 @@ if TYPE_CHECKING:
     from napari_phenoai.remote.spec import Offer
     from napari_phenoai.ui.session import Session
 
-__all__ = ["ServerSettings", "keep_form", "kept_form"]
+__all__ = ["ServerSettings"]
 
-_KEY = "remote-form:"
 _LANE = "docks"
-
-
-def kept_form(project: Project, server: str, model: str, verb: str) -> dict[str, Any]:
-    """Return what was filled in last in this project; empty where nothing was.
-
-    Parameters
-    ----------
-    project : Project
-        Open.
-    server, model : str
-        Name of the server, and of its module.
-    verb : str
-        ``predict`` or ``train``.
-    """
-    said = project.ledger.get_setting(f"{_KEY}{server}:{model}:{verb}")
-    try:
-        found = json.loads(said or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def keep_form(
-    project: Project, server: str, model: str, verb: str, values: Mapping[str, object]
-) -> None:
-    """Keep in the project what was filled in; never called with secrets."""
-    project.ledger.set_setting(f"{_KEY}{server}:{model}:{verb}", json.dumps(dict(values)))
 
 
 class ServerSettings(QWidget):

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
-from napari_phenoai.ui.controls.form_view import wrong_label
+from napari_phenoai.ui.controls.form_view import say_wrong, wrong_label
 from napari_phenoai.ui.controls.key_button import KeyButton
 from napari_phenoai.ui.server_choice import choice_box
+from napari_phenoai.ui.server_lines import lay_out
 
 if TYPE_CHECKING:
     from napari_phenoai.io.storages import SavedStorage
@@ -122,8 +121,7 @@ class StorageForm(QWidget):
 
     def set_problem(self, text: str) -> None:
         """Say what is wrong; an empty text takes that away."""
-        self.problem.setText(f"▲ {text}" if text else "")
-        self.problem.setVisible(bool(text))
+        say_wrong(self.problem, text)
 
     def set_busy(self, *, busy: bool) -> None:
         """Say that the storage is being tried."""
@@ -136,16 +134,8 @@ class StorageForm(QWidget):
         self._rows.addRow("Address", self.address_edit)
         for edit in (*self.option_edits, self.secret_edit):
             self._rows.addRow(QLabel(), edit)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(0, 4, 0, 4)
-        box.setSpacing(4)
-        box.addLayout(self._rows)
-        box.addWidget(self.note)
-        box.addWidget(self.problem)
-        line = QHBoxLayout()
-        line.addWidget(self.keep_button, 1)
-        line.addWidget(self.later_button)
-        box.addLayout(line)
+        lines = (self._rows, self.note, self.problem)
+        lay_out(self, lines, self.keep_button, self.later_button)
 
     def _on_kind(self) -> None:
         kind = self._kind

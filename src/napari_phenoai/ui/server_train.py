@@ -23,6 +23,7 @@ from napari_phenoai.ui.server_answer import plain_text
 from napari_phenoai.ui.server_choice import choice_box, chosen_offer, offer_choices
 from napari_phenoai.ui.server_desk import servers_of
 from napari_phenoai.ui.server_settings import ServerSettings
+from napari_phenoai.ui.server_words import why_not
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QShowEvent
@@ -161,14 +162,15 @@ class TrainPage(QWidget):
         self.controls.setVisible(here and bool(training))
         self.empty.setVisible(not (here and training))
         self.servers_button.setVisible(here and not training)
-        self.empty.setText(_NO_SERVER if here else _NO_PROJECT)
+        reasons = [why for state in self.desk.states.values() if (why := why_not(state))]
+        self.empty.setText("\n".join([_NO_SERVER, *reasons]) if here else _NO_PROJECT)
         self._on_server()
 
     def _on_server(self) -> None:
         state = self.desk.states.get(self.server)
         offers = [offer.key for offer in state.offers if offer.train] if state is not None else []
         offer_choices(self.model_box, ((key, key) for key in offers))
-        self._rows.setRowVisible(self.model_box, len(offers) != 1)
+        self._rows.setRowVisible(self.model_box, len(offers) > 1)
         self._on_model()
 
     def _on_model(self) -> None:

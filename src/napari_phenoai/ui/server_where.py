@@ -6,12 +6,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
+from napari_phenoai.io.own_cluster import OwnCluster
 from napari_phenoai.jobs.cluster import SCHEME, cluster_work, scheduler_of
 from napari_phenoai.loop.predict import predict_project
 from napari_phenoai.loop.spread import predict_spread
 from napari_phenoai.ui.listening import listen, while_alive
+from napari_phenoai.ui.server_choice import choice_box
 from napari_phenoai.ui.server_desk import servers_of
 from napari_phenoai.ui.server_words import trouble_of
 
@@ -25,12 +27,11 @@ __all__ = ["WhereBox"]
 _HERE = "here"
 _CLUSTER = "cluster"
 _SERVER = "server:"
-_KEY = "cluster-address"
 _LANE = "docks"
 
 
 class WhereBox(QWidget):
-    """Chooses a place and remembers the address of a cluster for each project.
+    """Chooses a place; remembers the address of a cluster among the person's settings.
 
     Parameters
     ----------
@@ -44,12 +45,7 @@ class WhereBox(QWidget):
         super().__init__(parent)
         self._session = session
         self._desk = servers_of(session)
-        self.box = QComboBox()
-        self.box.setAccessibleName("Where to predict all images")
-        self.box.setMinimumContentsLength(8)
-        self.box.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
+        self.box = choice_box("Where to predict all images")
         self.address_edit = QLineEdit()
         self.address_edit.setPlaceholderText(f"{SCHEME}host:8786")
         self.address_edit.setToolTip(
@@ -102,7 +98,7 @@ class WhereBox(QWidget):
         if "://" not in address:
             address = f"{SCHEME}{address}"
         scheduler_of(address)
-        keep = partial(project.ledger.set_setting, _KEY, address)
+        keep = partial(OwnCluster().keep, address)
         self._session.background.do("writes", keep, otherwise=self._session.complain)
         return predict_spread(project, partial(cluster_work, address), device=device, engine=engine)
 
@@ -129,10 +125,10 @@ class WhereBox(QWidget):
         if project is not None:
             self._session.background.do(
                 _LANE,
-                partial(project.ledger.get_setting, _KEY),
+                OwnCluster().read,
                 then=while_alive(self, partial(self._on_kept, project)),
             )
 
-    def _on_kept(self, project: Project, address: str | None) -> None:
+    def _on_kept(self, project: Project, address: str) -> None:
         if project is self._session.project:
-            self.address_edit.setText(address or "")
+            self.address_edit.setText(address)

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from napari_phenoai.remote.spec import Offer
     from napari_phenoai.ui.server_state import ServerState
 
-__all__ = ["details_of", "line_of", "meaning_words", "module_words", "offer_words", "trouble_of"]
+__all__ = [
+    "details_of",
+    "line_of",
+    "meaning_words",
+    "module_words",
+    "offer_words",
+    "trouble_of",
+    "why_not",
+]
 
 _SIGNS = {"unknown": "○", "asking": "…", "well": "✓", "wrong": "✕"}
 _DIAGNOSES = {
@@ -81,19 +89,32 @@ def trouble_of(error: BaseException) -> str:
     return "in trouble" if isinstance(error, PhenoError) else "failed"
 
 
+def why_not(state: ServerState) -> str:
+    """Return why nothing can be asked of a server now, and what to do; empty where it can."""
+    if state.offers:
+        return ""
+    name = state.endpoint.name
+    if state.health == "wrong" and state.error is not None:
+        return f"▲ {name}: {explain(state.error)}"
+    if state.health == "well":
+        return f"{name} offers neither predictions nor trainings."
+    return f"{name} is being asked what it offers ..."
+
+
 def meaning_words(mapping: Mapping[str, object], scheme: ClassScheme) -> str:
     """Return what the values of a server mean, as a model's card has it.
 
     Parameters
     ----------
     mapping : mapping
-        ``pairs`` of value and class id, and ``rest``.
+        ``pairs`` of value and class id, ``names`` and class id, and ``rest``.
     scheme : ClassScheme
         For the names.
     """
     names = {0: "unlabelled", **{item.id: item.name for item in scheme.active}}
-    pairs = mapping.get("pairs")
+    pairs, called = mapping.get("pairs"), mapping.get("names")
     found = sorted(pairs.items(), key=lambda pair: int(pair[0])) if isinstance(pairs, dict) else []
+    found += called.items() if isinstance(called, dict) else []
     said = [f"{value} = {names.get(number, number)}" for value, number in found[:8]]
     said += ["…"] if len(found) > 8 else []
     rest = mapping.get("rest")

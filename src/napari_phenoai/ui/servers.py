@@ -57,6 +57,7 @@ class ServersDock(SessionDock):
         layout.setContentsMargins(4, 0, 4, 4)
         self.servers.market_wanted.connect(self._show_market)
         self.servers.predict_wanted.connect(self._show_predict)
+        self.predict.login_wanted.connect(self.see_to)
         for page in (self.predict, self.train):
             page.servers_wanted.connect(lambda: self.tabs.setCurrentIndex(0))
         listen(self, self.desk.changed, self._on_changed)

@@ -19,6 +19,7 @@ _LARGEST = 2**31 - 1
 _LARGEST_NUMBER = 1e15
 _MOST_DECIMALS = 8
 _LEFT_OPEN = "(left to the server)"
+_CHOOSE = "(choose)"
 
 
 class FieldInput:
@@ -139,7 +140,7 @@ def _made(field: FormField) -> Any:
 
 def _choice(choices: list[tuple[str, object]], field: FormField) -> Any:
     known = field.default in [value for _, value in choices] and field.default is not None
-    listed = choices if known else [(_LEFT_OPEN, None), *choices]
+    listed = choices if known else [(_CHOOSE if field.required else _LEFT_OPEN, None), *choices]
     return ComboBox(choices=listed, value=field.default if known else None)
 
 
@@ -192,6 +193,8 @@ def _line(field: FormField) -> Any:
 
 
 def _placeholder(field: FormField) -> str:
+    if field.kind == "list" and field.choices:
+        return ", ".join(str(choice) for choice in field.choices)
     if field.kind == "list":
         return "1, 2, 3" if field.items in {"integer", "number"} else "one, two"
     if field.kind == "raw":

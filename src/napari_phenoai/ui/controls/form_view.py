@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_phenoai.core.forms import Form, FormField
 
-__all__ = ["FormView", "plain_tip", "wrong_label"]
+__all__ = ["FormView", "plain_tip", "say_wrong", "wrong_label"]
 
 _WRONG = "border-left: 3px solid #d55e00; padding-left: 5px; font-weight: bold;"
 _WRONG_SIGN = "▲"
@@ -44,6 +44,12 @@ def wrong_label() -> QLabel:
     label.setStyleSheet(_WRONG)
     label.hide()
     return label
+
+
+def say_wrong(label: QLabel, text: str) -> None:
+    """Say in `label` what is wrong; an empty text hides it."""
+    label.setText(f"{_WRONG_SIGN} {text}" if text else "")
+    label.setVisible(bool(text))
 
 
 class FormView(QWidget):
@@ -115,13 +121,13 @@ class FormView(QWidget):
     def show_problems(self, fields: Mapping[str, tuple[str, ...]]) -> None:
         """Put what is wrong beside the inputs; what belongs to none of them comes last."""
         for name, label in self.problems.items():
-            _say(label, " ".join(fields.get(name, ())))
+            say_wrong(label, " ".join(fields.get(name, ())))
         others = [
             f"{name}: {' '.join(texts)}"
             for name, texts in fields.items()
             if name not in self.inputs
         ]
-        _say(self.rest, " ".join(others))
+        say_wrong(self.rest, " ".join(others))
         first = next((name for name in self.inputs if fields.get(name)), None)
         if first is not None:
             self.inputs[first].widget.setFocus()
@@ -148,13 +154,8 @@ class FormView(QWidget):
         self._grid.addWidget(wrong, row + 2, 0, 1, 2)
 
     def _on_changed(self, name: str) -> None:
-        _say(self.problems[name], "")
+        say_wrong(self.problems[name], "")
         self.changed.emit()
-
-
-def _say(label: QLabel, text: str) -> None:
-    label.setText(f"{_WRONG_SIGN} {text}" if text else "")
-    label.setVisible(bool(text))
 
 
 def _about(field: FormField) -> str:
@@ -168,7 +169,9 @@ def _about(field: FormField) -> str:
     if field.shortest is not None or field.longest is not None:
         unit = "values" if field.kind == "list" else "letters"
         parts.append(f"{field.shortest or 0} to {field.longest or 'any number of'} {unit}")
-    if field.default not in {None, ""} if not isinstance(field.default, list) else True:
+    if field.kind == "list" and field.choices:
+        parts.append("Each of them: " + ", ".join(str(choice) for choice in field.choices))
+    if field.default is not None and field.default != "":
         parts.append(f"The server takes {spelled_default(field, field.default)} by itself")
     if field.kind == "list":
         parts.append("Several values, with commas between them")
