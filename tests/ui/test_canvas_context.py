@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from vispy.gloo.glir import GlirParser
+from vispy.gloo.glir import GlirParser  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,7 @@ def test_programs_and_textures_of_removed_layers_are_deleted_where_they_were_mad
         usual(parser, commands)
 
     monkeypatch.setattr(GlirParser, "parse", parse)
+    gc.unfreeze()  # what was set aside is not deleted at once
     if by == "project":
         hands.session.close_project()
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,11 +10,12 @@ from napari.layers import Labels
 from napari.settings import get_settings
 from napari.utils.action_manager import action_manager
 from napari.utils.key_bindings import coerce_keybinding
+from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication, QLabel
 
 from napari_phenoai.io.project import Project
 from napari_phenoai.testing.project import tiny_project
-from napari_phenoai.ui.keys import KEYS
+from napari_phenoai.ui.keys import IN_FORCE, KEYS
 from napari_phenoai.ui.looks import OPACITIES
 
 if TYPE_CHECKING:
@@ -182,3 +184,34 @@ def test_the_page_of_keys_has_room(hands: Hands, size: tuple[int, int]) -> None:
         assert key.printed in texts
     assert sheet.width() <= 1366
     assert sheet.height() <= 768 - 60, "a title bar and a panel need room too"
+
+
+def test_rows_of_classes_that_went_listen_no_more(hands: Hands) -> None:
+    """Each change of the classes makes new rows; the table of keys must not know the old ones."""
+    project = hands.session.project
+    assert project is not None
+    rows = hands.dock.page.classes.rows
+
+    def rename(number: int) -> None:
+        name = f"soil {number} "
+        hands.session.change_scheme(project.scheme.renamed(1, name))
+        hands.wait(lambda: name in hands.dock.page.classes.rows[1].name.whole())
+
+    rename(0)
+    _let_go(hands)
+    before = len(IN_FORCE.changed)
+    for number in range(1, 21):
+        rename(number)
+    _let_go(hands)
+    assert hands.dock.page.classes.rows is not rows
+    assert len(IN_FORCE.changed) == before
+
+
+def _let_go(hands: Hands) -> None:
+    """Let Qt delete what it was told to delete."""
+    hands.wait(lambda: not hands.session.background.busy)
+    gc.unfreeze()
+    gc.collect()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    hands.qtbot.wait(50)
+    gc.collect()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QAbstractButton
 
 from napari_phenoai.core.ports import TrainSettings
 from napari_phenoai.core.progress import Progress, Work, finish
@@ -76,7 +78,7 @@ def test_it_tells_the_truth_about_the_model(
     evaluation = session[1].standing.evaluation
     assert evaluation is not None
     assert f"{evaluation.dice:.2f}" in dock.truth.text()
-    assert f"{evaluation.tiles} tiles" in dock.truth.text()
+    assert f"{evaluation.tiles}\N{NO-BREAK SPACE}tiles" in dock.truth.text()
     row = [dock.models.table.index(0, column).data() for column in range(5)]
     assert row[0] == "★"
     assert row[1].startswith(f"{evaluation.dice:.2f}")
@@ -137,6 +139,13 @@ def test_roll_back_and_promotion_take_one_click(
     qtbot.waitUntil(lambda: project.rounds.served() != wanted, timeout=60_000)
 
 
+def _stops(dock: LearningDock, job: Job[Any]) -> list[str]:
+    """Return what all buttons say that end `job`; other work has buttons of its own."""
+    others = [row.stop_button for row in dock.jobs.rows.values() if row.job is not job]
+    buttons = [it for it in dock.findChildren(QAbstractButton) if it not in others]
+    return [it.text() for it in buttons if it.isVisibleTo(dock) and "top" in it.text()]
+
+
 def _serving(dock: LearningDock) -> str | None:
     table = dock.models.table
     rows = [row for row in range(table.rowCount()) if table.index(row, 0).data() == "★"]
@@ -179,14 +188,70 @@ def test_the_curve_grows_while_a_training_runs(
     job.ended.connect(lambda _: setattr(_learner(found), "training", None))
     found.run(job)
     heard.append(1)
-    assert dock.train_box.stop_button.isVisibleTo(dock)
-    assert not dock.train_box.train_button.isVisibleTo(dock)
+    assert not dock.train_box.train_button.isEnabled()
+    qtbot.waitUntil(lambda: _stops(dock, job) == ["Stop"], timeout=60_000)
     assert dock.curves.tabs.currentIndex() == 2
     qtbot.waitUntil(lambda: len(dock.curves.loss.spots) == 2, timeout=60_000)
     heard.append(2)
     qtbot.waitUntil(lambda: len(dock.curves.loss.spots) == 5, timeout=60_000)
-    qtbot.waitUntil(lambda: dock.train_box.train_button.isVisibleTo(dock), timeout=60_000)
+    qtbot.waitUntil(dock.train_box.train_button.isEnabled, timeout=60_000)
+    assert _stops(dock, job) == []
     assert dock.curves.loss.spots[4][3] == "epoch 5: loss 0.200"
+
+
+@pytest.mark.parametrize("how", ["stopped", "failed"])
+def test_a_training_that_ended_early_is_told_as_such(
+    session: Opened,
+    qtbot: QtBot,
+    worked_project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+) -> None:
+    _, found = session
+    dock = _dock(session, qtbot, worked_project)
+    gate = threading.Event()
+
+    def train() -> Work[RoundRecord]:
+        while not gate.is_set():
+            time.sleep(0.01)
+            yield Progress(0, 5, "begins")
+        raise ValueError
+
+    words: list[str] = []
+    monkeypatch.setattr(dock.curves.loss, "show_words", words.append)
+    job = Job("Training", train())
+    _learner(found).training = job
+    learner = _learner(found)
+    job.ended.connect(lambda _: setattr(learner, "training", None))
+    found.run(job)
+    qtbot.waitUntil(lambda: _stops(dock, job) == ["Stop"], timeout=60_000)
+    assert "has begun" in words[-1]
+    if how == "stopped":
+        (row,) = [row for row in dock.jobs.rows.values() if row.job is job]
+        _click(qtbot, row.stop_button)
+    else:
+        gate.set()
+    qtbot.waitUntil(lambda: job.state.ended and job not in found.jobs, timeout=60_000)
+    assert f"The training {'was stopped' if how == 'stopped' else 'failed'} before" in words[-1]
+
+
+def test_a_model_without_epochs_is_not_called_no_training(
+    session: Opened, qtbot: QtBot, worked_project: Path
+) -> None:
+    (epochs,) = worked_project.glob("models/*/metrics.csv")
+    epochs.unlink()
+    dock = _dock(session, qtbot, worked_project)
+    qtbot.waitUntil(lambda: "No epochs of this" in dock.curves.loss._words, timeout=60_000)
+
+
+def test_no_line_breaks_between_a_number_and_its_unit(
+    session: Opened, qtbot: QtBot, worked_project: Path
+) -> None:
+    dock = _dock(session, qtbot, worked_project)
+    qtbot.waitUntil(lambda: "Dice 0." in dock.truth.text(), timeout=60_000)
+    bold = dock.truth.text().partition("</b>")[0]
+    assert bold.split(" ")[-1].endswith("\N{NO-BREAK SPACE}tiles")
+    assert "\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}0." in bold
 
 
 def test_options_become_settings(session: Opened, qtbot: QtBot) -> None:

@@ -343,6 +343,31 @@ def test_a_click_is_answered_while_other_tiles_are_prepared(hands: Hands, gate: 
     assert not gate.open.is_set()
 
 
+def test_a_click_is_drawn_with_its_answer_and_before_it_only_when_that_is_late(
+    hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Drawing takes the processors from the network, so a person would wait longer."""
+    come, ask = threading.Event(), Prompter.ask
+
+    def late(prompter: Prompter, *args: Any, **options: Any) -> Any:
+        assert come.wait(60)
+        return ask(prompter, *args, **options)
+
+    monkeypatch.setattr(Prompter, "ask", late)
+    hands.key("A")
+    prepared(hands)
+    preview = hands.dock.bench.prompts._preview
+    hands.click(20, 30)
+    seen = [preview.shown]
+    hands.wait(lambda: preview.shown)
+    assert seen == [False]
+    assert asked(hands).answer is None, "the click is seen though its answer is late"
+    come.set()
+    answered(hands)
+    assert preview.shown
+    assert not prompting(hands).asking.under_way
+
+
 def test_the_next_tiles_of_the_queue_are_prepared(hands: Hands, tmp_path: Path) -> None:
     assert len(hands.session.upcoming()) >= 5
     wanted = [desk(hands).tile, *(item.where for item in hands.session.upcoming()[:5])]

@@ -8,6 +8,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_phenoai.testing.project import tiny_project
+from napari_phenoai.ui.controls.fitted import FittedLabel
 from napari_phenoai.ui.queue import QueueDock
 from napari_phenoai.ui.queue_model import ITEM_ROLE
 
@@ -48,7 +49,7 @@ def test_it_shows_every_tile_with_picture_state_and_reason(hands: Hands, dock: Q
     hands.key("F")
     hands.wait(lambda: hands.session.queue[0].state == "flagged")
     assert "flagged" in dock.filter.index(0, 0).data(int(Qt.ItemDataRole.ToolTipRole))
-    assert dock.counts.whole().startswith("1 of ")
+    assert dock.counts.wordings()[0].startswith("1 of ")
 
 
 def test_filters(hands: Hands, dock: QueueDock) -> None:
@@ -96,3 +97,36 @@ def test_choosing_anew_keeps_the_tile_on_the_screen(
 
 def _project(hands: Hands) -> Any:
     return hands.session.project
+
+
+def test_the_counts_are_never_cut_off(qtbot: QtBot) -> None:
+    label = FittedLabel()
+    qtbot.addWidget(label)
+    label.show()
+    label.set_wordings("118 of 1200 done", "118 of 1200", "118/1200", about="told in any case")
+    label.resize(label.sizeHint())
+    assert label.text() == "118 of 1200 done"
+    label.setFixedWidth(label.sizeHint().width() - 1)
+    qtbot.waitUntil(lambda: label.text() == "118 of 1200", timeout=60_000)
+    label.setFixedWidth(label.minimumSizeHint().width())
+    qtbot.waitUntil(lambda: label.text() == "118/1200", timeout=60_000)
+    label.setFixedWidth(5)
+    qtbot.wait(50)
+    assert label.text() == "118/1200", "a part of the number would be another number"
+    assert label.toolTip() == "told in any case"
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (1920, 1080)])
+def test_the_counts_have_room_in_a_window_with_all_docks(
+    hands: Hands, dock: QueueDock, size: tuple[int, int]
+) -> None:
+    hands.viewer.window.resize(*size)
+    window: Any = hands.dock.window()
+    hands.wait(lambda: window.width() == size[0])
+    dock._show_counts(118, 1200)
+    hands.qtbot.wait(100)
+    assert dock.counts.text() in dock.counts.wordings()
+    room = dock.counts.fontMetrics().horizontalAdvance(dock.counts.text())
+    hands.wait(lambda: dock.counts.width() >= room)
+    for box in (dock.filter_box, dock.class_box, dock.strategy_box, dock.refresh_button):
+        assert box.width() >= box.minimumSizeHint().width(), "the counts take no room from others"

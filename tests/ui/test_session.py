@@ -12,7 +12,7 @@ import pytest
 
 from napari_phenoai.core.ports import TrainSettings
 from napari_phenoai.errors import DiskError, PhenoError
-from napari_phenoai.loop.models import load_predictor
+from napari_phenoai.loop.models import load_predictor, promote
 from napari_phenoai.testing.project import tiny_project
 from napari_phenoai.ui import quiet, saving
 from napari_phenoai.ui.drafts import draft_path
@@ -296,6 +296,37 @@ def test_training_serves_a_model_that_proposes(alone: Session, worked_project: P
     _until(lambda: changed and _at_rest(alone))
     assert alone.standing.trained == "forest"
     assert alone.standing.new == 0
+
+
+def test_tiles_that_were_read_ahead_get_the_proposal_of_a_newer_model(
+    alone: Session, worked_project: Path
+) -> None:
+    _opened(alone, worked_project)
+    _until(lambda: _at_rest(alone))
+    before, shown = alone.standing.served, _desk(alone)
+    assert before is not None
+    served: list[int] = []
+    alone.models_changed.connect(lambda: served.append(1))
+    alone.train(TrainSettings(family="forest", extra={"trees": 3}))
+    _until(lambda: alone.training is None, seconds=60)
+    _until(lambda: served and _at_rest(alone))
+    newest = max(_project(alone).models.cards(), key=lambda card: card.created)
+    assert newest.id != before.id
+    promote(_project(alone), newest.id, "ana")
+    alone.models_edited()
+    _until(lambda: alone.reviewing is not None and _serves(alone) == newest.id)
+    _until(lambda: _at_rest(alone))
+    assert _desk(alone) is shown, "the mask that somebody looks at does not change under the eyes"
+    alone.decide("skipped")
+    assert alone.desk is not None, "the next tile was read ahead, with the newer model"
+    assert alone.desk.proposal.model_id == newest.id
+    assert model_words(alone).startswith("Model: trees of")
+
+
+def _serves(session: Session) -> str | None:
+    assert session.reviewing is not None
+    predictor = session.reviewing.predictor
+    return predictor.card.id if predictor is not None else None
 
 
 def test_models_run_where_the_person_wants_and_the_window_says_so(

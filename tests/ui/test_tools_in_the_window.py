@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QScrollArea
 
 from napari_phenoai.testing.project import tiny_project
 
@@ -184,3 +185,33 @@ def test_the_status_bar_of_the_window_shows_the_words(hands: Hands) -> None:
     assert words.window() is hands.dock.window()
     hands.click(29, 29)
     hands.wait(lambda: "Nothing to change" in words.whole() or "changed" in words.whole())
+
+
+def test_the_slider_of_a_tool_comes_into_sight_on_a_laptop(
+    tmp_path: Path, open_workbench: Callable[[Path], Hands]
+) -> None:
+    path = tmp_path / "cells.phenoai"
+    with tiny_project(path, instances=True) as project:
+        scheme = project.scheme
+        for name in ("flower", "fruit", "stem", "weed"):
+            scheme = scheme.added(name)
+        project.update_scheme(scheme)
+    hands = open_workbench(path)
+    hands.viewer.window.resize(1366, 768)
+    window: Any = hands.dock.window()
+    hands.wait(lambda: (window.width(), window.height()) == (1366, 768))
+    page = hands.dock.page
+    assert not _in_sight(page.tools.fold), "the dock is lower than what is in it"
+    hands.key("V", shift=True)
+    slider = _options(hands).sliders["neck"]
+    hands.wait(lambda: _in_sight(slider))
+    assert _in_sight(_options(hands)), "all of the options, with their words"
+    hands.key("B")
+    scroll: Any = hands.dock.findChild(QScrollArea)
+    scroll.verticalScrollBar().setValue(0)
+    hands.key("W")
+    hands.wait(lambda: _in_sight(_options(hands).sliders["tolerance"]))
+
+
+def _in_sight(widget: Any) -> bool:
+    return bool(widget.visibleRegion().boundingRect() == widget.rect())

@@ -162,13 +162,13 @@ class Ledger:
             row = db.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
-    def set_setting(self, key: str, value: str) -> None:
-        """Keep `value` under `key`."""
+    def set_setting(self, key: str, value: str, *, durable: bool = True) -> None:
+        """Keep `value` under `key`; where it is not `durable`, a power cut may take it back."""
         statement = """
             INSERT INTO settings (key, value) VALUES (?, ?)
             ON CONFLICT (key) DO UPDATE SET value = excluded.value
             """
-        with self._database.transaction() as db:
+        with self._database.transaction(durable=durable) as db:
             db.execute(statement, (key, value))
 
     # ------------------------------------------------------------------ index

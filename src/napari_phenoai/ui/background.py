@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,8 +13,14 @@ from psygnal import Signal
 
 from napari_phenoai.core.niceness import step_thread_back
 from napari_phenoai.ui.links import hear_from_thread
+from napari_phenoai.ui.waking import Waker
 
-__all__ = ["Background"]
+__all__ = ["Background", "LaneRest"]
+
+_WAITED_FOR = ("prompts",)
+"""Lanes with a person at their end: they step back for nobody, and rest for nobody."""
+
+_LONGEST_REST_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -30,12 +37,54 @@ def _no_work() -> None:
     return
 
 
+def _new_lane(lane: str) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(
+        max_workers=1,
+        thread_name_prefix=f"phenoai-{lane}",
+        initializer=None if lane in _WAITED_FOR else step_thread_back,
+    )
+
+
+class LaneRest:
+    """Lets lanes wait with what they have not begun, for a quarter of a second at most.
+
+    Two threads of Python share one interpreter: what runs while the next tile is shown
+    makes the person wait for it.
+    """
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+        self._over.set()
+
+    @property
+    def over(self) -> bool:
+        """Whether lanes go on."""
+        return self._over.is_set()
+
+    def begin(self) -> None:
+        """Let lanes wait from now on."""
+        self._over.clear()
+
+    def end(self) -> None:
+        """Let them go on."""
+        self._over.set()
+
+    def wait(self) -> None:
+        """Return when they may go on; for the threads of lanes."""
+        self._over.wait(_LONGEST_REST_SECONDS)
+
+
 class Background:
     """Runs functions in named lanes, each one thread, each strictly in order.
 
     Answers are queued for the main thread by psygnal; somebody there must empty
     that queue (`psygnal.qt.start_emitting_from_queue` in a window,
-    `psygnal.emit_queued` in a script).
+    `psygnal.emit_queued` in a script). A window is woken for each answer.
+
+    Attributes
+    ----------
+    rest : LaneRest
+        Holds lanes back while the window has something to show.
     """
 
     _answered = Signal(object)
@@ -43,6 +92,8 @@ class Background:
     def __init__(self) -> None:
         self._lanes: dict[str, ThreadPoolExecutor] = {}
         self._open = 0
+        self.rest = LaneRest()
+        self._waker = Waker()
         hear_from_thread(self._answered, self._deliver)
 
     @property
@@ -72,17 +123,18 @@ class Background:
             Gets the error, on the main thread.
         """
         if lane not in self._lanes:
-            self._lanes[lane] = ThreadPoolExecutor(
-                max_workers=1, thread_name_prefix=f"phenoai-{lane}", initializer=step_thread_back
-            )
+            self._lanes[lane] = _new_lane(lane)
         self._open += 1
 
         def attempt() -> None:
+            if lane not in _WAITED_FOR:
+                self.rest.wait()
             try:
                 answer = _Answer(then, function())
             except Exception as error:  # noqa: BLE001 - handed to the caller whole
                 answer = _Answer(otherwise, error)
             self._answered.emit(answer)
+            self._waker.wake()
 
         self._lanes[lane].submit(attempt)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
 
+from napari_phenoai.ui.inner_view import unwrapped
+
 if TYPE_CHECKING:
     import napari
 
@@ -20,7 +22,7 @@ def without_box(viewer: napari.Viewer) -> None:
     the brush was when all layers have gone.
     """
     with suppress(AttributeError, KeyError):  # a private name: nothing is lost where it changes
-        viewer.canvas.overlays._brush_circle.box = False  # noqa: SLF001
+        unwrapped(viewer).canvas.overlays._brush_circle.box = False  # noqa: SLF001
 
 
 def put_brush_down(layer: Any) -> None:

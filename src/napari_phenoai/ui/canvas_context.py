@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from napari_phenoai.ui.inner_view import canvas_part
 
 if TYPE_CHECKING:
     import napari
@@ -18,7 +20,6 @@ def delete_in_its_context(viewer: napari.Viewer) -> None:
     that are deleted so for later, and when it deletes them it forgets the one that is about
     to draw: where the next pictures consist of a single program, the process ends.
     """
-    view = getattr(getattr(viewer, "window", None), "_qt_viewer", None)
-    scene: Any = getattr(getattr(view, "canvas", None), "_scene_canvas", None)
+    scene = canvas_part(viewer, "_scene_canvas")
     if scene is not None:
         viewer.layers.events.removing.connect(scene.set_current)  # once, however often asked

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_phenoai.ui.controls.key_sheet import KeySheet
+from napari_phenoai.ui.inner_view import canvas_part
 
 if TYPE_CHECKING:
     import napari
@@ -69,6 +70,5 @@ class CanvasFocus(QObject):
 
 def canvas_of(viewer: Any) -> QWidget | None:
     """Return the widget that draws the image; napari has no public name for it."""
-    window = getattr(getattr(viewer, "__wrapped__", viewer), "window", None)
-    native = getattr(getattr(getattr(window, "_qt_viewer", None), "canvas", None), "native", None)
+    native = canvas_part(viewer, "native")
     return native if isinstance(native, QWidget) else None

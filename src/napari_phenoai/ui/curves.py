@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_phenoai.ui.learning_data import LearningData
+from napari_phenoai.ui.learning_words import NO_TRAINING
 from napari_phenoai.ui.plot_view import PlotView, load_plotting
 from napari_phenoai.ui.plots import corrective_plot, heldout_plot, loss_plot
 
@@ -36,7 +37,7 @@ _NO_CORRECTIONS = (
     "No proposed mask has been decided about yet.\n\n"
     "Each tile that a model proposed and you accept or correct gives a point here."
 )
-_NO_LOSS = "No training has been watched yet.\n\nThis curve grows while a training runs."
+_BEGUN = "The training has begun: its first epoch will show here."
 
 
 class Curves(QWidget):
@@ -62,6 +63,7 @@ class Curves(QWidget):
         self._data = LearningData()
         self._epochs: Sequence[EpochPoint] = ()
         self._running = False
+        self._why = NO_TRAINING
         self._chosen: str | None = None
         background.do("plots", load_plotting)
         self.quality = PlotView(background)
@@ -93,9 +95,19 @@ class Curves(QWidget):
         self._data = data
         self._draw_data()
 
-    def set_epochs(self, epochs: Sequence[EpochPoint], *, running: bool) -> None:
-        """Draw another curve of a training; `running` tells that it grows."""
-        self._epochs, self._running = epochs, running
+    def set_epochs(
+        self, epochs: Sequence[EpochPoint], *, running: bool, why: str = NO_TRAINING
+    ) -> None:
+        """Draw another curve of a training; `running` tells that it grows.
+
+        Parameters
+        ----------
+        epochs : sequence of EpochPoint
+            May be empty.
+        why : str
+            Said instead, where there is no epoch and none will come.
+        """
+        self._epochs, self._running, self._why = epochs, running, why
         self._draw_loss()
 
     def set_style(self, style: Style) -> None:
@@ -151,8 +163,7 @@ class Curves(QWidget):
         if self._epochs:
             self.loss.show_drawing(loss_plot(self._epochs, running=self._running), self._style)
         else:
-            words = "The training has begun: its first epoch will show here."
-            self.loss.show_words(words if self._running else _NO_LOSS)
+            self.loss.show_words(_BEGUN if self._running else self._why)
 
     def _on_pointed(self, key: str) -> None:
         kind, _, name = key.partition(":")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Filling"]
 
 _FEW = 3
+_DESK = "tile on the desk"
 
 
 class Filling:
@@ -68,7 +70,7 @@ class Filling:
         self._again = False
         self._exhausted = False
         self._closed = False
-        reviewing.current_changed.connect(self.keep)
+        reviewing.current_changed.connect(self._on_current)
 
     @property
     def busy(self) -> bool:
@@ -76,10 +78,8 @@ class Filling:
         return self._job is not None
 
     def read(self) -> None:
-        """Read the queue that the project has."""
-        self._background.do(
-            "writes", self._project.ledger.queue, then=self._on_queue, otherwise=self.failed.emit
-        )
+        """Read the queue that the project has, and which of its tiles was on the desk last."""
+        self._background.do("writes", self._read, then=self._on_queue, otherwise=self.failed.emit)
 
     def refresh(self) -> None:
         """Choose anew which tiles come next; once more when that is under way already."""
@@ -112,11 +112,23 @@ class Filling:
         """Drop answers that are still under way."""
         self._closed = True
 
-    def _on_queue(self, items: list[QueueItem]) -> None:
+    def _read(self) -> tuple[list[QueueItem], str]:
+        ledger = self._project.ledger
+        return ledger.queue(), ledger.get_setting(_DESK) or ""
+
+    def _on_queue(self, found: tuple[list[QueueItem], str]) -> None:
         if not self._closed:
             self.known = True
-            self._reviewing.set_queue(items)
+            self._reviewing.set_queue(*found)
             self.keep()
+
+    def _on_current(self) -> None:
+        """Note the tile on the desk, so that the next session begins there; see to the rest."""
+        current = self._reviewing.current
+        if current is not None and not self._closed:
+            keep = self._project.ledger.set_setting
+            self._background.do("writes", partial(keep, _DESK, current.tile, durable=False))
+        self.keep()
 
     def _on_chosen(self, job: Job[list[QueueItem]]) -> None:
         self._job = None

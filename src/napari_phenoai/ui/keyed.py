@@ -1,4 +1,4 @@
-"""Lets widgets show the keys in force for as long as they live."""
+"""Lets widgets show the keys in force for as long as they live, and no longer."""
 
 from __future__ import annotations
 
@@ -29,14 +29,18 @@ def keyed(widget: W, show: Callable[[W], object]) -> None:
     show : callable
         Writes the keys; must not hold the widget itself.
     """
-    weak = ref(widget)
+
+    def release(_: object) -> None:
+        IN_FORCE.changed.disconnect(on_changed, missing_ok=True)
+
+    # What Qt has destroyed, Python lets go soon; the signal ``destroyed`` comes too late for
+    # a widget that Python has let go already.
+    weak = ref(widget, release)
 
     def on_changed() -> None:
         it = weak()
         if it is not None and isalive(it):  # type: ignore[no-untyped-call]
             show(it)
-        else:
-            IN_FORCE.changed.disconnect(on_changed, missing_ok=True)
 
     show(widget)
     IN_FORCE.changed.connect(on_changed)

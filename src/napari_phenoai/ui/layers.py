@@ -61,9 +61,8 @@ class TileLayers(Looks):
         self.viewer = viewer
         self._gallery: Gallery | None = None
         self._backdrop = Backdrop(self.stack, parent, self.restyle)
-        self._turns = Turns(self._show_more, parent, canvas_of(viewer))
-        self._tile = TileOnTop(self.stack, session)
-        self._look_there = False
+        self._turns = Turns(self._show_more, parent, canvas_of(viewer), self.rests)
+        self._tile, self._look_there = TileOnTop(self.stack, session), False
         self.stack.behind.connect(self._go_on)
         self.window = EditWindow(self, parent)
         self._links: list[tuple[SignalInstance, Callable[..., None]]] = [
@@ -101,7 +100,7 @@ class TileLayers(Looks):
             look_at(self.viewer, self.session.current.where, self.stack.scale, _CONTEXT)
 
     def refresh_soon(self, overlay: str) -> None:
-        """Draw an overlay anew in a moment, as its pixels have changed."""
+        """Draw an overlay anew in a moment: its pixels have changed."""
         self._backdrop.refresh_soon(overlay)
 
     def close(self) -> None:
@@ -286,6 +285,7 @@ class TileLayers(Looks):
         """Take tile or window from the canvas at once: nobody paints on what has gone."""
         if self.tile is None and self._tile.laid is None:
             return
+        self._go_on()
         self.window.let_go()
         self._tile.lift()
         self.tile_shown.emit()

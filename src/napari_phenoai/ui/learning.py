@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_phenoai.core.advice import truth_sentence
 from napari_phenoai.core.geometry import Tile
 from napari_phenoai.core.records import QueueItem
 from napari_phenoai.core.series import epoch_series
@@ -30,6 +29,7 @@ from napari_phenoai.ui.learning_data import (
     read_epochs,
     read_learning,
 )
+from napari_phenoai.ui.learning_words import NO_EPOCHS, NO_TRAINING, ended_words, truth_words
 from napari_phenoai.ui.listening import listen
 from napari_phenoai.ui.models_list import ModelsList
 from napari_phenoai.ui.palette import PAPER, style_of
@@ -69,6 +69,7 @@ class LearningDock(SessionDock):
         self._watch: JobWatch | None = None
         self._live: list[Mapping[str, object]] = []
         self._shown: str | None = None
+        self._ended = NO_TRAINING
         self.truth = QLabel()
         self.truth.setWordWrap(True)
         self.train_box = TrainBox()
@@ -124,7 +125,6 @@ class LearningDock(SessionDock):
         listen(self, session.standing_changed, self._on_standing)
         listen(self, session.jobs_changed, self._on_jobs)
         box.train_wanted.connect(self.train)
-        box.stop_wanted.connect(session.cancel_training)
         box.auto_changed.connect(self._set_auto)
         box.after_changed.connect(self._set_after)
         box.choice_changed.connect(self._on_choice)
@@ -149,7 +149,7 @@ class LearningDock(SessionDock):
         project = self.session.project
         for part in (self.train_box, self.split):
             part.setEnabled(project is not None)
-        self._shown, self._live = None, []
+        self._shown, self._live, self._ended = None, [], NO_TRAINING
         if project is None:
             self._show(LearningData())
             self.truth.setText(_NO_PROJECT)
@@ -169,16 +169,9 @@ class LearningDock(SessionDock):
             self.train_box.set_auto(auto=auto, after=project.spec.train_after)
 
     def _on_standing(self) -> None:
-        standing = self.session.standing
         if self.session.project is None:
             return
-        sentence = truth_sentence(standing.evaluation)
-        if standing.served is None:
-            sentence = "No model serves yet"
-        self.truth.setText(
-            f"<b>{sentence[0].upper()}{sentence[1:]}</b><br>"
-            f"{standing.teaching} reviewed tiles, {standing.new} new since training"
-        )
+        self.truth.setText(truth_words(self.session.standing))
 
     def _on_jobs(self) -> None:
         job = self.session.training
@@ -191,9 +184,10 @@ class LearningDock(SessionDock):
             self._timer.start()
         if job is None and self._watch is not None:
             self._grow()
+            self._ended = ended_words(self._watch.job.state)
             self._watch = None
             self._timer.stop()
-            self.curves.set_epochs(epoch_series(self._live), running=False)
+            self._show_epochs(epoch_series(self._live), self._ended)
 
     def _grow(self) -> None:
         news = self._watch.take_data() if self._watch else []
@@ -222,8 +216,8 @@ class LearningDock(SessionDock):
         self.curves.set_data(data)
         if self.models.selected is None and data.newest is not None and not self._live:
             self._read_epochs(data.newest)
-        elif not data.cards and self._watch is None:
-            self.curves.set_epochs((), running=False)
+        elif not data.cards and not self._live and self._watch is None:
+            self._show_epochs((), self._ended)
 
     def _on_chosen(self, model: str) -> None:
         self.curves.set_chosen(model)
@@ -239,7 +233,11 @@ class LearningDock(SessionDock):
 
     def _on_epochs(self, model: str, epochs: tuple[EpochPoint, ...]) -> None:
         if model == self._shown and self._watch is None:
-            self.curves.set_epochs(epochs, running=False)
+            self._show_epochs(epochs, NO_EPOCHS)
+
+    def _show_epochs(self, epochs: tuple[EpochPoint, ...], why: str) -> None:
+        """Draw the curve of a training that does not run, or say `why` there is none."""
+        self.curves.set_epochs(epochs, running=False, why=why)
 
     # --- what the person wants
 

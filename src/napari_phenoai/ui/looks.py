@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_phenoai.ui.layer_list import LayerListRest
 from napari_phenoai.ui.layer_stack import LayerStack
 from napari_phenoai.ui.objects_now import objects_now
 
@@ -34,6 +35,8 @@ class Looks:
     ----------
     stack : LayerStack
         The layers themselves; ``stack.tile`` is the one to paint in.
+    rests : tuple of Rest
+        What waits while the canvas is got ready.
     """
 
     view_changed = Signal()
@@ -44,6 +47,7 @@ class Looks:
         self.outline = False
         self.hidden = False
         self.opacity = 0.55
+        self.rests = (LayerListRest(viewer), session.background.rest)
         self._before: bool | None = None
 
     def set_outline(self, outline: bool) -> None:

@@ -179,8 +179,7 @@ class Prompting:
 
     def drop(self) -> bool:
         """Forget the prompts and their answer; return whether there was anything."""
-        was = self.under_way
-        self.found = None
+        was, self.found = self.under_way, None
         self.asking.drop()
         self.everything.stop()
         if was:
@@ -238,14 +237,15 @@ class Prompting:
     # --- asking
 
     def _add(self, prompt: PointPrompt | BoxPrompt) -> None:
-        self.begin()
+        if not self.begun or self.network.prompter is None:
+            self.begin()
         place = place_of(self._session, self.asking.prompts.add(prompt))
         if self.network.missing or place is None:
             self._say(_OUTSIDE if place is None else "")
             return
         self.asking.add(prompt, place)
         self._ask()
-        self._tell()
+        self._say()
 
     def _ask(self) -> None:
         """Ask what there is to ask, or see to it that this is possible."""

@@ -61,6 +61,12 @@ class Asking:
         """All prompts."""
         return self.asked.prompts if self.asked is not None else Prompts()
 
+    @property
+    def under_way(self) -> bool:
+        """Whether the network works on the answer now."""
+        asked = self.asked
+        return asked is not None and asked is self._flying and asked.answer is None
+
     def add(self, prompt: PointPrompt | BoxPrompt, place: Tile) -> None:
         """Add a prompt, in a window that has all of them; it refines what is shown."""
         before = self.asked

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PromptHand"]
 
-_TICK_MS, _REST_MS = 400, 300
+_TICK_MS, _REST_MS, _LATE_MS = 400, 300, 250
 
 
 class PromptHand:
@@ -75,6 +75,8 @@ class PromptHand:
         self._timer = _timer(parent, _TICK_MS, self._show_box)
         self._rest = _timer(parent, _REST_MS, self._on_rest)
         self._rest.setSingleShot(True)
+        self._late = _timer(parent, _LATE_MS, self.draw)
+        self._late.setSingleShot(True)
         self._camera = bench.viewer.scene.camera
         self._camera.events.center.connect(self._on_camera)
         self.modes: dict[str, PromptMode] = {
@@ -162,6 +164,7 @@ class PromptHand:
         """Listen no more, because the whole window is going."""
         self._timer.stop()
         self._rest.stop()
+        self._late.stop()
         self._camera.events.center.disconnect(self._on_camera)
         for signal, slot in self._links:
             signal.disconnect(slot, missing_ok=True)
@@ -171,7 +174,12 @@ class PromptHand:
     # --- inside
 
     def _on_changed(self) -> None:
-        self.draw()
+        """Draw now, or with the answer where that comes soon: drawing would hold it up."""
+        if self.prompting.asking.under_way:
+            self._late.start()
+        else:
+            self._late.stop()
+            self.draw()
         if self._tools.tool in self.modes:
             self._hand.say()
         self._show_box()

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_phenoai.ui.controls.choosing import BatchBox, StrategyBox
 from napari_phenoai.ui.controls.class_filter import ClassFilter
-from napari_phenoai.ui.controls.elided import ElidedLabel
+from napari_phenoai.ui.controls.fitted import FittedLabel
 from napari_phenoai.ui.controls.tile_card import CARD_HEIGHT_PX, PICTURE_PX, TileCard
 from napari_phenoai.ui.docks import settle_soon
 from napari_phenoai.ui.errors import show_errors_of
@@ -75,13 +75,13 @@ class QueueDock(QWidget):
         self.card = TileCard(self._picture_of)
         self.strip = QListView()
         self.where = Whereabouts(viewer, self.session)
-        self.contents = TileClasses(self.session.background)
+        self.contents = TileClasses(self.session.background, self)
         self.filter_box = QComboBox()
         self.class_box = ClassFilter()
         self.strategy_box = StrategyBox()
         self.batch_box = BatchBox()
         self.refresh_button = QPushButton("Choose anew")
-        self.counts = ElidedLabel()
+        self.counts = FittedLabel()
         self.empty = QLabel()
         self._pages = QStackedWidget()
         self._split = QSplitter(Qt.Orientation.Horizontal)
@@ -173,13 +173,19 @@ class QueueDock(QWidget):
         self.model.images = self.session.standing.images
         self.model.set_items(queue)
         left = sum(item.state == "waiting" for item in queue)
-        self.counts.set_whole(f"{len(queue) - left} of {len(queue)} done" if queue else "")
+        self._show_counts(len(queue) - left, len(queue))
         filling = self.session.filling
         busy = filling is not None and filling.busy
         self.refresh_button.setText("Choosing …" if busy else "Choose anew")
         self.refresh_button.setEnabled(not busy)
         self._show_strip()
         self._on_current()
+
+    def _show_counts(self, done: int, tiles: int) -> None:
+        """Say how many tiles are decided, in as many words as there is room for."""
+        short = f"{done} of {tiles}"
+        wordings = (f"{short} done", short, f"{done}/{tiles}") if tiles else ("",)
+        self.counts.set_wordings(*wordings, about=f"{short} tiles decided" if tiles else "")
 
     def _show_strip(self) -> None:
         """Show the cards, or why there are none."""

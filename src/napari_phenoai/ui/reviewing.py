@@ -89,12 +89,12 @@ class Reviewing:
         """All items, in order."""
         return self._waiting.items
 
-    def set_queue(self, items: list[QueueItem]) -> None:
-        """Take a new queue; the tile on the desk stays."""
+    def set_queue(self, items: list[QueueItem], at: str = "") -> None:
+        """Take a new queue; the tile on the desk stays, without one it begins with `at`."""
         self._waiting.set(items)
         self.queue_changed.emit()
         if self.current is None:
-            self.next_item()
+            self._show(self._waiting.first(at))
         else:
             self._look_ahead()
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
 if TYPE_CHECKING:
+    from qtpy.QtCore import QObject
+
     from napari_phenoai.core.geometry import Tile
     from napari_phenoai.core.records import QueueItem
     from napari_phenoai.io.project import Project
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["TileClasses", "classes_of", "mentions"]
 
 _LANE = "thumbnails"
+_RETRY_MS = 3000
+_MOST_TRIES = 5
 _NOTHING: frozenset[int] = frozenset()
 _Key = tuple[str, str | None]
 
@@ -56,29 +62,40 @@ def mentions(reason: str, name: str) -> bool:
 class TileClasses:
     """The classes of tiles; those that are not known are read in the background.
 
+    A tile that cannot be read is tried again some seconds later, a few times; after that
+    when pixels have changed.
+
     Parameters
     ----------
     background : Background
         Lane ``thumbnails`` is used.
+    parent : QObject
+        Has the timer.
 
     Signals
     -------
     arrived
-        More is known.
+        More is known, or can be asked for again.
     """
 
     arrived = Signal()
 
-    def __init__(self, background: Background) -> None:
+    def __init__(self, background: Background, parent: QObject) -> None:
         self._background = background
         self._known: dict[_Key, frozenset[int]] = {}
         self._asked: set[_Key] = set()
         self._stale: set[_Key] = set()
+        self._failures: Counter[_Key] = Counter()
+        self._resting: set[_Key] = set()
+        self._again = QTimer(parent)
+        self._again.setSingleShot(True)
+        self._again.setInterval(_RETRY_MS)
+        self._again.timeout.connect(self._rested)
 
     @property
     def busy(self) -> bool:
-        """Whether tiles are being read."""
-        return bool(self._asked)
+        """Whether tiles are being read, or will be tried again."""
+        return bool(self._asked) or self._again.isActive()
 
     def holds(self, project: Project, item: QueueItem, class_id: int, model: str | None) -> bool:
         """Tell whether the tile of `item` shows a class, as far as that is known by now."""
@@ -86,29 +103,56 @@ class TileClasses:
         if mentions(item.reason, names.get(class_id, "\0")):
             return True
         key = item.tile, model
-        if key not in self._asked and (key not in self._known or key in self._stale):
+        if self._is_missing(key):
             self._asked.add(key)
             self._stale.discard(key)
             self._background.do(
                 _LANE,
                 partial(classes_of, project, item.where, model),
-                then=partial(self._on_classes, key),
-                otherwise=partial(self._on_error, key),
+                then=partial(self._on_classes, self._asked, key),
+                otherwise=partial(self._on_error, self._asked, key),
             )
         return class_id in self._known.get(key, _NOTHING)
 
     def renew(self) -> None:
         """Read anew what is asked for next, as pixels have changed; until then the old holds."""
         self._stale |= set(self._known) | self._asked
+        self._failures.clear()
+        self._resting.clear()
 
     def clear(self) -> None:
-        """Forget all tiles, as another project is open."""
+        """Forget all tiles, as another project is open; answers about them are dropped."""
+        self._asked = set()
         self._known.clear()
+        self._stale.clear()
+        self._failures.clear()
+        self._resting.clear()
+        self._again.stop()
 
-    def _on_classes(self, key: _Key, found: frozenset[int]) -> None:
-        self._asked.discard(key)
+    def _is_missing(self, key: _Key) -> bool:
+        if key in self._asked or key in self._resting:
+            return False
+        return key not in self._known or key in self._stale
+
+    def _on_classes(self, asked: set[_Key], key: _Key, found: frozenset[int]) -> None:
+        if asked is not self._asked:
+            return
+        asked.discard(key)
+        del self._failures[key]
         self._known[key] = found
         self.arrived.emit()
 
-    def _on_error(self, key: _Key, _: Exception) -> None:
-        self._on_classes(key, _NOTHING)
+    def _on_error(self, asked: set[_Key], key: _Key, _: Exception) -> None:
+        if asked is not self._asked:
+            return
+        asked.discard(key)
+        self._stale.add(key)
+        self._failures[key] += 1
+        self._resting.add(key)
+        if self._failures[key] < _MOST_TRIES and not self._again.isActive():
+            self._again.start()
+        self.arrived.emit()
+
+    def _rested(self) -> None:
+        self._resting = {key for key in self._resting if self._failures[key] >= _MOST_TRIES}
+        self.arrived.emit()

@@ -41,6 +41,7 @@ _DEVICES = (
 )
 
 
+_TRAIN_TIP = "Train a model with all reviewed tiles; key T"
 _SERVER = "server:"
 _SENDS = "The images and masks of all reviewed tiles are sent there."
 
@@ -99,19 +100,14 @@ class TrainBox(QWidget):
     """Shows and edits how trainings are started; decides nothing."""
 
     train_wanted = QtSignal()
-    stop_wanted = QtSignal()
     auto_changed = QtSignal(bool)
     after_changed = QtSignal(int)
     choice_changed = QtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.train_button = QPushButton("Train now  (T)")
-        self.train_button.setToolTip("Train a model with all reviewed tiles; key T")
+        self.train_button = QPushButton()
         self.train_button.clicked.connect(self.train_wanted)
-        self.stop_button = QPushButton("Stop training")
-        self.stop_button.setToolTip("Stop it within two seconds; the model that serves stays")
-        self.stop_button.clicked.connect(self.stop_wanted)
         self.auto_box = QCheckBox("By itself after")
         self.auto_box.toggled.connect(self.auto_changed)
         self.after_box = QSpinBox()
@@ -147,9 +143,11 @@ class TrainBox(QWidget):
         )
 
     def set_running(self, *, running: bool) -> None:
-        """Offer to stop while a training runs, to start one otherwise."""
-        self.train_button.setVisible(not running)
-        self.stop_button.setVisible(running)
+        """Offer to start a training while none runs; its row in the strip of jobs stops it."""
+        self.train_button.setEnabled(not running)
+        self.train_button.setText("Training …" if running else "Train now  (T)")
+        tip = "A training runs; its Stop is below" if running else _TRAIN_TIP
+        self.train_button.setToolTip(tip)
 
     def set_auto(self, *, auto: bool, after: int) -> None:
         """Show how trainings start by themselves, without telling anybody."""
@@ -190,7 +188,6 @@ class TrainBox(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.train_button)
-        layout.addWidget(self.stop_button)
         layout.addLayout(auto)
         layout.addWidget(self.fold)
 

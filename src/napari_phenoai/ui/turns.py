@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from qtpy.QtCore import QObject, QTimer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from qtpy.QtWidgets import QWidget
 
-__all__ = ["Turns"]
+__all__ = ["Rest", "Turns"]
 
 _FRAME_MS = 20
+
+
+class Rest(Protocol):
+    """Something that waits while there are turns."""
+
+    def begin(self) -> None:
+        """Let it wait from now on; it may wait already."""
+
+    def end(self) -> None:
+        """Let it go on, if it waits."""
 
 
 class Turns(QObject):
@@ -32,13 +42,20 @@ class Turns(QObject):
         Where all this is seen. It keeps its picture until nothing is left to do: each
         drawing takes longer than a step, and would show what is half done. An empty one
         has no picture to keep: see `begin`.
+    rests : sequence of Rest, optional
+        What can wait as long as the canvas keeps its picture.
     """
 
     def __init__(
-        self, step: Callable[[], bool], parent: QObject, canvas: QWidget | None = None
+        self,
+        step: Callable[[], bool],
+        parent: QObject,
+        canvas: QWidget | None = None,
+        rests: Sequence[Rest] = (),
     ) -> None:
         super().__init__(parent)
         self._step = step
+        self._rests = rests
         self._canvas = canvas
         if canvas is not None:
             canvas.destroyed.connect(self._lose_canvas)
@@ -76,5 +93,7 @@ class Turns(QObject):
         self._canvas = None
 
     def _let_draw(self, *, drawing: bool) -> None:
+        for rest in self._rests:
+            (rest.end if drawing else rest.begin)()
         if self._canvas is not None:
             self._canvas.setUpdatesEnabled(drawing)

@@ -37,6 +37,11 @@ class Waiting:
         turned = self.items[here + 1 :] + self.items[: here + 1]
         return [item for item in turned if item.state == "waiting" and item.tile != tile]
 
+    def first(self, tile: str) -> QueueItem | None:
+        """Return the item of a tile if it waits, else the first one that does."""
+        waiting = self.after(None)
+        return next((item for item in waiting if item.tile == tile), next(iter(waiting), None))
+
     def decide(self, tile: str, verdict: Verdict) -> None:
         """Count a tile as decided, while that is being written."""
         self._deciding[tile] = verdict

@@ -6,12 +6,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_phenoai.ui.keyed import keyed
 from napari_phenoai.ui.keys import CLASS_KEYS, IN_FORCE, key_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qtpy.QtCore import QObject
     from qtpy.QtGui import QHideEvent, QKeyEvent, QMouseEvent
 
@@ -22,6 +24,9 @@ _CAP = (
     "background: transparent; color: white;"
 )
 _NONE = "none"
+_COLUMNS = (("Decide", "View", "Learn", "Help"), ("Paint",), ("Objects", "Tools"))
+_LINE_PX = 21
+_HEADING_PX = 26
 _MOUSE = (
     ("Space + drag", "Move the image", "View"),
     ("Wheel", "Zoom", "View"),
@@ -81,11 +86,11 @@ class KeySheet(QFrame):
             widget.deleteLater()
         table = QWidget()
         table.setObjectName("keyTable")
-        grid = QGridLayout(table)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(10)
-        grid.setVerticalSpacing(3)
-        _fill(grid, [*_key_rows(), *_MOUSE])
+        line = QHBoxLayout(table)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(20)
+        for groups in _COLUMNS:
+            line.addLayout(_column(groups, [*_key_rows(), *_MOUSE]))
         self._rows.addWidget(table)
         if self.isVisible():
             self._centre()
@@ -138,22 +143,27 @@ def _key_rows() -> list[tuple[str, str, str]]:
     return [*rows, (told, "Choose a class", "Paint")]
 
 
-def _fill(grid: QGridLayout, rows: list[tuple[str, str, str]]) -> None:
-    groups = list(dict.fromkeys(group for _, _, group in rows))
-    places = {group: 0 if group in ("Decide", "View", "Learn", "Help") else 3 for group in groups}
-    places |= {group: 6 for group in groups if group in ("Tools", "Objects")}
-    used: dict[int, int] = {}
+def _column(groups: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> QGridLayout:
+    """Return some groups below each other, all lines of one height."""
+    grid = QGridLayout()
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setHorizontalSpacing(10)
+    grid.setVerticalSpacing(0)
+    line = 0
     for group in groups:
-        column = places[group]
-        line = used.get(column, 0)
         heading = QLabel(group)
-        heading.setStyleSheet("color: #56b4e9; font-weight: bold; padding-top: 6px;")
-        grid.addWidget(heading, line, column, 1, 2)
+        heading.setStyleSheet("color: #56b4e9; font-weight: bold;")
+        grid.addWidget(heading, line, 0, 1, 2, Qt.AlignmentFlag.AlignBottom)
+        grid.setRowMinimumHeight(line, _HEADING_PX)
+        line += 1
         for text, meaning, owner in rows:
             if owner == group:
-                line += 1
                 cap = QLabel(text)
                 cap.setStyleSheet(_CAP)
-                grid.addWidget(cap, line, column, Qt.AlignmentFlag.AlignRight)
-                grid.addWidget(QLabel(meaning), line, column + 1)
-        used[column] = line + 1
+                right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+                grid.addWidget(cap, line, 0, right)
+                grid.addWidget(QLabel(meaning), line, 1)
+                grid.setRowMinimumHeight(line, _LINE_PX)
+                line += 1
+    grid.setRowStretch(line, 1)
+    return grid

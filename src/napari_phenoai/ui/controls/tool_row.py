@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtCore import Signal as QtSignal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_phenoai.ui.controls.tool_buttons import TOOL_BUTTONS, SmallKeyButton
+from napari_phenoai.ui.scrolling import scroll_to
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +71,9 @@ class ToolRow(QWidget):
         self._options.setContentsMargins(0, 0, 0, 0)
         box.addLayout(self._options)
         self._shown: QWidget | None = None
+        self._sight = QTimer(self)  # they have no place before the page is laid out
+        self._sight.setSingleShot(True)
+        self._sight.timeout.connect(self._bring_options)
 
     def _grid(self, items: Sequence[ToolButton]) -> QWidget:
         widget = QWidget()
@@ -106,7 +110,7 @@ class ToolRow(QWidget):
         self.size_slider.blockSignals(blocked)
 
     def show_options(self, options: QWidget | None) -> None:
-        """Show the options of the tool in the hand; None where it has none."""
+        """Show the options of the tool in the hand, scrolled into sight; None for no options."""
         if options is self._shown:
             return
         if self._shown is not None:
@@ -116,6 +120,11 @@ class ToolRow(QWidget):
             if self._options.indexOf(options) < 0:
                 self._options.addWidget(options)
             options.show()
+            self._sight.start()
+
+    def _bring_options(self) -> None:
+        if self._shown is not None and self._shown.isVisible():
+            scroll_to(self._shown)
 
     def show_state(self, tool: str, size_px: int, *, sized: bool = True) -> None:
         """Show which tool is in the hand and how wide it is.

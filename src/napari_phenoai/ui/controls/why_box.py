@@ -46,6 +46,8 @@ class WhyBox(QWidget):
         self.bar.setVisible(score is not None)
         self.value.setVisible(score is not None)
         if score is not None:
+            self.bar.setUpdatesEnabled(False)  # else it draws itself, and the window, right now
             self.bar.setValue(round(100 * min(max(score, 0), 1)))
+            self.bar.setUpdatesEnabled(True)
             self.value.setText(f"{score:.2f}")
             self.bar.setToolTip(f"Score {score:.3f}; the higher, the sooner it comes")
