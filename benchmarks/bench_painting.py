@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from napari_phenoai.core.edits import Edit
+    from napari_phenoai.io.journal import Journal
     from napari_phenoai.io.labels import LabelStore
 
 MOVES = 16
@@ -138,15 +139,26 @@ def memory_mb() -> float:
 
 
 class Disk:
-    """Notes when an edit is durable, and which chunk files it changed."""
+    """Notes when an edit is recorded and when it is written, and which chunk files it changed.
 
-    def __init__(self, store: LabelStore) -> None:
+    What is recorded has been flushed: no crash and no power cut takes it back.
+    """
+
+    def __init__(self, store: LabelStore, journal: Journal) -> None:
         self.store = store
+        self.recorded: dict[str, float] = {}
+        self._record = journal.record
+        journal.record = self.record  # type: ignore[method-assign]
         self.done: dict[str, float] = {}
         self.edits: list[tuple[str, Tile, set[tuple[int, int]]]] = []
         self._apply = store.apply
         self._seen: dict[Path, int] = {}
         store.apply = self.apply  # type: ignore[method-assign]
+
+    def record(self, edit: Edit, **options: Any) -> int:
+        number = self._record(edit, **options)
+        self.recorded[edit.id] = time.perf_counter()
+        return number
 
     def apply(self, edit: Edit, **options: Any) -> int:
         number = self._apply(edit, **options)
@@ -259,7 +271,8 @@ class Painter:
         assert self.session.painting is not None
         assert self.session.project is not None
         self.painting = self.session.painting
-        self.disk = Disk(self.session.project.labels(str(self.painting.image)))
+        project = self.session.project
+        self.disk = Disk(project.labels(str(self.painting.image)), project.journal)
 
     def go(self) -> float:
         """Look somewhere else; return how long it took until one could paint there."""
@@ -272,7 +285,7 @@ class Painter:
     def paint(self, strokes: int, brush_px: int) -> dict[str, Any]:
         """Paint so many strokes, each somewhere else."""
         self.dock.bench.tools.set_size(brush_px)
-        mouse, switches, durable, unequal = Mouse(self.viewer), [], [], 0
+        mouse, switches, recorded, durable, unequal = Mouse(self.viewer), [], [], [], 0
         memory = [memory_mb()]
         self.disk.written()
         for number in range(strokes + WARM_UP):
@@ -288,6 +301,7 @@ class Painter:
                 )
             )
             name, _, touched = self.disk.edits[-1]
+            recorded.append(self.disk.recorded[name] - mouse.released)
             durable.append(self.disk.done[name] - mouse.released)
             unequal += self.disk.written() != touched
             memory.append(memory_mb())
@@ -298,6 +312,7 @@ class Painter:
             "strokes": strokes,
             "move": milliseconds(mouse.moves),
             "move_and_draw": milliseconds(mouse.drawn),
+            "mouse_up_to_recorded": milliseconds(recorded[WARM_UP:]),
             "mouse_up_to_durable": milliseconds(durable[WARM_UP:]),
             "camera_to_paintable": milliseconds(switches[WARM_UP:]),
             "memory_growth_mb": round(max(memory) - memory[0], 1),
